@@ -1,0 +1,3 @@
+"""Citywarden: the server for a city's things and its fleet."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,5 @@
+"""`python -m citywarden` is `citywarden`."""
+
+from citywarden.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The durable log between the wire and everything that reads it."""

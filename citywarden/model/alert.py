@@ -1,0 +1,111 @@
+"""Findings of the rules, and the alerts that come of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+Summary = Mapping[str, str]
+"""Text by language tag: `zh-CN`, `en`."""
+
+
+class Severity(IntEnum):
+    """Ordered: the highest level that holds counts."""
+
+    INFO = 1
+    MINOR = 2
+    MAJOR = 3
+    CRITICAL = 4
+
+    @property
+    def word(self) -> str:
+        """The contract's word: info, minor, major, critical."""
+        return self.name.lower()
+
+
+class Status(StrEnum):
+    """Life of an alert. PENDING is not told to anyone: the condition holds, its hold time has not passed."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class Reason(StrEnum):
+    """Why a finding or an alert is as it is."""
+
+    THRESHOLD = "threshold"
+    NO_DATA = "no_data"
+    DATA_BACK = "data_back"
+    CLEARED = "cleared"
+    JUDGED = "judged"
+    BY_HAND = "by_hand"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says of a subject at event time `at_ms`: only changes are findings.
+
+    `severity` None: the condition no longer holds. `pending`: it holds, but not yet for the rule's hold time.
+    """
+
+    tenant: str
+    rule: str
+    kind: str
+    subject: str
+    severity: Severity | None
+    at_ms: int
+    reason: Reason
+    pending: bool = False
+    value: float | None = None
+    unit: str = ""
+    threshold: float | None = None
+    lat: float | None = None
+    lon: float | None = None
+    summary: Summary = field(default_factory=dict)
+    runbook: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """(tenant, rule, subject): at most one open alert has it."""
+        return (self.tenant, self.rule, self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert as the dispatcher sees it. Times are ms since 1970 UTC; `raised_ms` is event time.
+
+    `stale`: the event was older than 15 minutes when it was judged; recorded, but nobody was told.
+    """
+
+    id: str
+    tenant: str
+    rule: str
+    kind: str
+    subject: str
+    severity: Severity
+    status: Status
+    reason: str
+    raised_ms: int
+    updated_ms: int
+    resolved_ms: int | None = None
+    value: float | None = None
+    unit: str = ""
+    threshold: float | None = None
+    lat: float | None = None
+    lon: float | None = None
+    summary: Summary = field(default_factory=dict)
+    runbook: str | None = None
+    acknowledged_by: str | None = None
+    note: str | None = None
+    stale: bool = False
+    district: str = ""
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return (self.tenant, self.rule, self.subject)
+
+    @property
+    def open(self) -> bool:
+        return self.status is not Status.RESOLVED

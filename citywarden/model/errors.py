@@ -1,0 +1,48 @@
+"""The exception tree.
+
+CitywardenError
+├── ConfigurationError   a file or environment variable is wrong: all problems at once
+├── Unavailable          a component (store, broker, database) does not answer now; trying again is right
+└── NotFound             what was asked for does not exist
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class CitywardenError(Exception):
+    """Base of every error that is shown to a person as one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file a person wrote. `line` is 1-based, or None where a line has no meaning."""
+
+    file: str
+    line: int | None
+    key: str
+    what: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.key}: {self.what}" if self.key else f"{place}: {self.what}"
+
+
+class ConfigurationError(CitywardenError):
+    """Bad input written by a person; carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class Unavailable(CitywardenError):
+    """A component does not answer now. `retry_after_s` is its own wish, where it has one."""
+
+    def __init__(self, what: str, retry_after_s: float | None = None) -> None:
+        super().__init__(what)
+        self.retry_after_s = retry_after_s
+
+
+class NotFound(CitywardenError):
+    """What was asked for does not exist."""

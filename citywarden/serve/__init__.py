@@ -1,0 +1,1 @@
+"""The composition root: everything wired together, started and stopped in order."""

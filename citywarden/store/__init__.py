@@ -1,0 +1,1 @@
+"""Time-series store: one contract, several implementations, one schema."""

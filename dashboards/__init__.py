@@ -1,0 +1,1 @@
+"""What people see: the live console, the HTTP API, the Grafana boards."""

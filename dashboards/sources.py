@@ -1,0 +1,107 @@
+"""What the pages and the API read from. The console knows these shapes only; `citywarden.serve` fills them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Generic, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+from citywarden.live import Live
+from citywarden.model.alert import Alert, Severity, Status
+from citywarden.model.device import Device, DeviceKey
+from citywarden.model.kind import Kinds
+from citywarden.model.message import DeadLetter
+from citywarden.model.work import Task, TaskReport, TrackPoint, Zone
+from citywarden.store.contract import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list; `next` is the cursor to ask for the following one, or None."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts: None means any. `since_ms`: updated at or after."""
+
+    status: Status | None = None
+    rule: str | None = None
+    severity: Severity | None = None
+    since_ms: int | None = None
+    tenant: str | None = None
+    limit: int = 100
+    cursor: str | None = None
+
+
+class Inbox(Protocol):
+    """The alerts. Every call may touch the database, so they are asynchronous. Raises NotFound for an unknown id."""
+
+    async def open(self) -> Sequence[Alert]:
+        """All alerts that are firing or acknowledged, most severe first, then newest."""
+
+    async def find(self, query: AlertQuery) -> Page[Alert]: ...
+    async def get(self, alert_id: str) -> Alert: ...
+    async def acknowledge(self, alert_id: str, by: str, note: str | None) -> Alert: ...
+    async def resolve(self, alert_id: str, by: str, note: str | None) -> Alert: ...
+
+
+class WorkDesk(Protocol):
+    """Planned work and what has been judged of it."""
+
+    async def days(self) -> Sequence[date]: ...
+    async def tasks(self, day: date) -> Sequence[Task]: ...
+    async def reports(self, day: date) -> Sequence[TaskReport]:
+        """One per task of the day, also of those that still run (`open`)."""
+
+    async def report(self, task: str) -> TaskReport:
+        """Raises NotFound."""
+
+    async def track(self, vehicle: str, day: date) -> Sequence[TrackPoint]: ...
+    async def zones(self) -> Sequence[Zone]: ...
+
+
+class Letters(Protocol):
+    """The dead letters, newest first."""
+
+    async def find(self, reason: str | None, limit: int, cursor: str | None) -> Page[DeadLetter]: ...
+
+
+class Directory(Protocol):
+    """The registered devices."""
+
+    async def find(self, kind: str | None, tenant: str | None, limit: int, cursor: str | None) -> Page[Device]: ...
+    async def get(self, key: DeviceKey) -> Device: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """State of the server itself: per component `ok` or what is wrong, and the figures the wall shows."""
+
+    ok: bool
+    components: Mapping[str, str]
+    figures: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything the pages and the API may read, and how they speak."""
+
+    kinds: Kinds
+    live: Live
+    store: Store
+    alerts: Inbox
+    work: WorkDesk
+    letters: Letters
+    devices: Directory
+    health: Callable[[], Health]
+    metrics: Callable[[], bytes]
+    districts: Mapping[str, object]
+    timezone: ZoneInfo
+    language: str
+    now_ms: Callable[[], int]
+    is_night: Callable[[float, float, int], bool]

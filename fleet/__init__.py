@@ -1,0 +1,1 @@
+"""What should exist: plans, zones, vehicles, and the simulated city."""
