@@ -3,39 +3,28 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from citywarden.live import Live
-from citywarden.model.alert import Alert, Severity, Status
+from citywarden.model.alert import Alert, AlertQuery
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kinds
 from citywarden.model.message import DeadLetter
+from citywarden.model.page import Page
 from citywarden.model.work import Task, TaskReport, TrackPoint, Zone
 from citywarden.store.contract import Store
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page of a list; `next` is the cursor to ask for the following one, or None."""
-
-    items: Sequence[T]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class AlertQuery:
-    """Which alerts: None means any. `since_ms`: updated at or after."""
-
-    status: Status | None = None
-    rule: str | None = None
-    severity: Severity | None = None
-    since_ms: int | None = None
-    tenant: str | None = None
-    limit: int = 100
-    cursor: str | None = None
+__all__ = [
+    "AlertQuery",
+    "Directory",
+    "Health",
+    "Inbox",
+    "Letters",
+    "Page",
+    "Sources",
+    "WorkDesk",
+]
 
 
 class Inbox(Protocol):

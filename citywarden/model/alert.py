@@ -109,3 +109,16 @@ class Alert:
     @property
     def open(self) -> bool:
         return self.status is not Status.RESOLVED
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts: None means any. `since_ms`: updated at or after."""
+
+    status: Status | None = None
+    rule: str | None = None
+    severity: Severity | None = None
+    since_ms: int | None = None
+    tenant: str | None = None
+    limit: int = 100
+    cursor: str | None = None
