@@ -32,7 +32,7 @@ class Device:
     lat: float | None = None
     lon: float | None = None
     crs: str = "wgs84"
-    profile: Profile = field(default=_NO_PROFILE)
+    profile: Profile = field(default_factory=lambda: _NO_PROFILE)
     owner: str = ""
     enabled: bool = True
 
