@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 """Largest accepted payload (contract.md, MQTT)."""
@@ -41,9 +42,11 @@ class Reject(StrEnum):
     REJECTED_BY_STORE = "rejected_by_store"
 
 
-@dataclass(frozen=True, slots=True)
-class RawMessage:
-    """One MQTT message as received. `received_ms`: server clock, ms since 1970 UTC."""
+class RawMessage(NamedTuple):
+    """One MQTT message as received. `received_ms`: server clock, ms since 1970 UTC.
+
+    A tuple because it is made three times for every message: half the cost of a frozen dataclass.
+    """
 
     topic: str
     payload: bytes
