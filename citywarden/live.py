@@ -33,9 +33,10 @@ Change = Reading | Alert | TaskReport | Lagged
 
 
 class Listener:
-    """One reader of the stream: iterate it, or take what is there with `drain`."""
+    """One reader of the stream: iterate it, or take what is there with `drain`. Without `readings` it hears none."""
 
-    def __init__(self) -> None:
+    def __init__(self, readings: bool = True) -> None:
+        self.readings = readings
         self._queue: deque[Change] = deque()
         self._lost = 0
         self._ready = asyncio.Event()
@@ -129,20 +130,22 @@ class Live:
     def update(self, batch: Columns) -> None:
         """Take in a batch of readings and tell the listeners, newest reading per device only."""
         self._tables[batch.kind.name].update(batch)
-        if self._listeners and len(batch):
+        if len(batch) and any(listener.readings for listener in self._listeners):
             last = np.flatnonzero(np.append(batch.device[1:] != batch.device[:-1], True))
             for i in last:
                 self.tell(batch.row(int(i)))
 
     def tell(self, change: Change) -> None:
         """Pass an alert, a task report or a reading to every listener."""
+        reading = isinstance(change, Reading)
         for listener in self._listeners:
-            listener.put(change)
+            if listener.readings or not reading:
+                listener.put(change)
 
     @contextmanager
-    def listen(self) -> Iterator[Listener]:
-        """A listener that hears every change until the block ends."""
-        listener = Listener()
+    def listen(self, readings: bool = True) -> Iterator[Listener]:
+        """A listener that hears every change (or all but readings, which cost the most) until the block ends."""
+        listener = Listener(readings)
         self._listeners.add(listener)
         try:
             yield listener
@@ -165,6 +168,10 @@ class Live:
         table = self._tables[kind]
         n = len(table.devices)
         return {name: c[:n].copy() for name, c in table.fields.items()} | {"ts_ms": table.ts_ms[:n].astype(np.float64)}
+
+    def texts(self, kind: str) -> Mapping[str, tuple[str | None, ...]]:
+        """The newest texts, None where never sent; in the order of `devices(kind)`."""
+        return {name: tuple(column) for name, column in self._tables[kind].texts.items()}
 
     def devices(self, kind: str) -> tuple[Device, ...]:
         """Devices that ever sent, in the order of `columns`."""
