@@ -1,0 +1,319 @@
+"""Configuration: `citywarden.toml` and `CITYWARDEN__SECTION__KEY`, checked whole before anything starts."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, cast, get_args
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from citywarden.model.errors import ConfigurationError, Problem
+
+ENVIRONMENT_PREFIX = "CITYWARDEN__"
+SECRET_FILE_SUFFIX = "_file"  # noqa: S105 (a suffix of key names)
+_SECRETS = frozenset({"password", "token", "secret"})
+
+Tree = dict[str, object]
+
+
+def _timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("expected an IANA time zone such as Asia/Shanghai")
+    return name
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if url.split("://", 1)[0] not in schemes or (("://" in url) != (url not in schemes)):
+            raise ValueError("expected " + " or ".join(s if s == "embedded" else f"{s}://..." for s in schemes))
+        return url
+
+    return AfterValidator(check)
+
+
+def _listen(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("expected host:port, such as 127.0.0.1:8080")
+    return address
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class MqttSettings(_Section):
+    """The broker; `embedded` starts one on loopback."""
+
+    url: Annotated[str, _url("embedded", "mqtt", "mqtts")] = "embedded"
+    client_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")] = "citywarden"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    receive_max: Annotated[int, Field(ge=1, le=65535)] = 5000
+    keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    session_expiry_h: Annotated[int, Field(ge=1, le=24 * 365)] = 24 * 7
+    shared_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+
+
+class LogSettings(_Section):
+    """The durable log."""
+
+    path: Path | None = None
+    keep_h: Annotated[float, Field(ge=0, le=24 * 31)] = 0
+
+
+class StoreSettings(_Section):
+    """The time-series store."""
+
+    url: Annotated[str, _url("embedded", "influxdb", "influxdbs")] = "embedded"
+    token: SecretStr | None = None
+    keep_days: Annotated[int, Field(ge=1, le=3660)] = 400
+    batch: Annotated[int, Field(ge=1, le=50_000)] = 5000
+
+
+class DatabaseSettings(_Section):
+    """The SQL database of registry, alerts and dead letters; None: an SQLite file in the data folder."""
+
+    url: str | None = None
+
+
+class RegistrySettings(_Section):
+    unknown_devices: Literal["reject", "register"] = "reject"
+
+
+class RulesSettings(_Section):
+    """`file`: rule file, None for the built-in rules."""
+
+    file: Path | None = None
+
+
+class FleetSettings(_Section):
+    """`plan`: planned roads and zones as GeoJSON; `districts`: outlines for the map."""
+
+    plan: Path | None = None
+    districts: Path | None = None
+
+
+class TargetSettings(_Section):
+    """Where alerts are sent."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    url: Annotated[str, _url("http", "https")]
+    secret: SecretStr | None = None
+    format: str = "citywarden"
+    language: Literal["zh-CN", "en"] | None = None
+    min_severity: Literal["info", "minor", "major", "critical"] = "info"
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+
+class AlertsSettings(_Section):
+    targets: tuple[TargetSettings, ...] = ()
+    stale_after_min: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
+
+
+class ApiSettings(_Section):
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
+    city_zh: str = "数字城管"
+    city_en: str = "City Command"
+
+
+class LimitsSettings(_Section):
+    """`memory_mb`: what the embedded store may use; `dead_letters`: how many are kept, oldest go first."""
+
+    memory_mb: Annotated[int, Field(ge=64)] = 512
+    dead_letters: Annotated[int, Field(ge=100)] = 100_000
+
+
+class Settings(_Section):
+    """Everything that can be configured, with the defaults of one small server on loopback."""
+
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "city"
+    timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    mqtt: MqttSettings = MqttSettings()
+    log: LogSettings = LogSettings()
+    store: StoreSettings = StoreSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    registry: RegistrySettings = RegistrySettings()
+    rules: RulesSettings = RulesSettings()
+    fleet: FleetSettings = FleetSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    api: ApiSettings = ApiSettings()
+    limits: LimitsSettings = LimitsSettings()
+    data: Path = Path("data")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def log_path(self) -> Path:
+        return self.log.path or self.data / "log.sqlite"
+
+    @property
+    def store_path(self) -> Path:
+        return self.data / "store.duckdb"
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data / 'citywarden.sqlite'}"
+
+
+def load(file: Path | None, environment: Mapping[str, str] = os.environ, data: Path | None = None) -> Settings:
+    """Settings from a TOML file (None: defaults) with the environment on top and `data` above both.
+
+    Raises ConfigurationError with every problem: file or variable, line, key, value and what was expected.
+    """
+    problems: list[Problem] = []
+    text = ""
+    tree: Tree = {}
+    if file is not None:
+        try:
+            text = file.read_text("utf-8")
+            tree = tomllib.loads(text)
+        except OSError as error:
+            raise ConfigurationError([Problem(str(file), None, "", error.strerror or "cannot be read")]) from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError(
+                [Problem(str(file), _line_in(str(error)), "", f"no valid TOML: {error}")]
+            ) from None
+    base = file.parent if file is not None else Path()
+    origin = _overlay(tree, environment)
+    if data is not None:
+        tree["data"] = str(data)
+    _read_secret_files(tree, base, problems, str(file or "environment"))
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        for one in error.errors():
+            path = ".".join(map(str, one["loc"]))
+            variable = origin.get(path)
+            where = variable or str(file or "environment")
+            line = None if variable else _line_of(text, [str(p) for p in one["loc"]])
+            problems.append(Problem(where, line, path, _explain(one["msg"], one["type"], one["input"], path)))
+        raise ConfigurationError(problems) from None
+    if problems:
+        raise ConfigurationError(problems)
+    return _resolve(settings, base)
+
+
+def describe(settings: Settings) -> dict[str, object]:
+    """What is in force as plain JSON values, secrets redacted."""
+    tree = cast(dict[str, object], settings.model_dump(mode="json"))
+    return cast(dict[str, object], _redact(tree))
+
+
+def _redact(value: object) -> object:
+    """Take the password out of every URL."""
+    if isinstance(value, dict):
+        return {key: _redact(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_redact(below) for below in value]
+    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", value) if isinstance(value, str) else value
+
+
+def _overlay(tree: Tree, environment: Mapping[str, str]) -> dict[str, str]:
+    """Put `CITYWARDEN__A__B=value` into the tree; returns which variable each dotted key came from."""
+    origin: dict[str, str] = {}
+    for variable in sorted(environment):
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        parts = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        node = tree
+        for part in parts[:-1]:
+            below = node.setdefault(part, {})
+            if not isinstance(below, dict):
+                below = node[part] = {}
+            node = below
+        node[parts[-1]] = environment[variable]
+        origin[".".join(parts)] = f"${variable}"
+    return origin
+
+
+def _read_secret_files(node: Tree, base: Path, problems: list[Problem], where: str, path: str = "") -> None:
+    """Replace `password_file = "x"` by `password = <content of x>`, at every depth."""
+    for key, value in list(node.items()):
+        here = f"{path}{key}"
+        if isinstance(value, dict):
+            _read_secret_files(value, base, problems, where, here + ".")
+        elif isinstance(value, list):
+            for i, item in enumerate(value):
+                if isinstance(item, dict):
+                    _read_secret_files(item, base, problems, where, f"{here}.{i}.")
+        secret = key.removesuffix(SECRET_FILE_SUFFIX)
+        if key.endswith(SECRET_FILE_SUFFIX) and secret in _SECRETS:
+            del node[key]
+            try:
+                node[secret] = (base / str(value)).read_text("utf-8").strip()
+            except OSError as error:
+                problems.append(Problem(where, None, here, f"{value}: {error.strerror}, expected a readable file"))
+
+
+def _explain(message: str, kind: str, given: object, path: str) -> str:
+    secret = path.rsplit(".", 1)[-1] in _SECRETS
+    shown = "***" if secret else repr(given)[:80]
+    if kind == "extra_forbidden":
+        return "unknown key" + _nearest(path)
+    if kind == "missing":
+        return "is missing"
+    wanted = message.removeprefix("Value error, ").replace("Input should be", "expected").replace("\n", " ")
+    return f"{shown}: {wanted}"
+
+
+def _nearest(path: str) -> str:
+    """The key that was probably meant, among those the section has."""
+    section: type[BaseModel] | None = Settings
+    *parents, key = (part for part in path.split(".") if not part.isdigit())
+    for parent in parents:
+        field = section.model_fields.get(parent) if section else None
+        found = [a for a in (field.annotation, *get_args(field.annotation)) if isinstance(a, type)] if field else []
+        section = next((a for a in found if issubclass(a, BaseModel)), None)
+    known = sorted(section.model_fields) if section else []
+    close = difflib.get_close_matches(key, known, 1)
+    return f", did you mean {close[0]}?" if close else f", expected one of {', '.join(known)}"
+
+
+def _line_in(message: str) -> int | None:
+    found = re.search(r"line (\d+)", message)
+    return int(found[1]) if found else None
+
+
+def _line_of(text: str, path: list[str]) -> int | None:
+    """Line of a key in the TOML text: the key within its table, or the table's header."""
+    keys = [p for p in path if not p.isdigit()]
+    table, key = ".".join(keys[:-1]), keys[-1] if keys else ""
+    current, header = "", None
+    for number, line in enumerate(text.splitlines(), 1):
+        if opened := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?", line):
+            current = opened[1]
+            if current in (table, ".".join(keys)):
+                header = header or number
+        elif current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
+            return number
+    return header
+
+
+def _resolve(settings: Settings, base: Path) -> Settings:
+    """Relative paths of the file are relative to the file; those of `data` to the working folder."""
+
+    def rooted(path: Path | None) -> Path | None:
+        return None if path is None else base / path
+
+    mqtt = {name: rooted(getattr(settings.mqtt, name)) for name in ("ca_file", "cert_file", "key_file")}
+    return settings.model_copy(
+        update={
+            "mqtt": settings.mqtt.model_copy(update=mqtt),
+            "log": settings.log.model_copy(update={"path": rooted(settings.log.path)}),
+            "rules": settings.rules.model_copy(update={"file": rooted(settings.rules.file)}),
+            "fleet": settings.fleet.model_copy(
+                update={"plan": rooted(settings.fleet.plan), "districts": rooted(settings.fleet.districts)}
+            ),
+        }
+    )
