@@ -97,3 +97,27 @@ def from_readings(kind: Kind, readings: Sequence[Reading]) -> Columns:
     return Columns(
         kind, tuple(devices[key] for key in ordered), device[order], ts_ms[order], received[order], fields, texts
     )
+
+
+def concat(parts: Sequence[Columns]) -> Columns:
+    """Several batches of one kind as one, sorted anew; a device known twice is taken as the last batch knows it."""
+    if len(parts) == 1:
+        return parts[0]
+    devices: dict[DeviceKey, Device] = {d.key: d for part in parts for d in part.devices}
+    ordered = sorted(devices)
+    place = {key: i for i, key in enumerate(ordered)}
+    device = np.concatenate(
+        [np.fromiter((place[d.key] for d in p.devices), np.int32, len(p.devices))[p.device] for p in parts]
+    )
+    ts_ms = np.concatenate([p.ts_ms for p in parts])
+    order = np.lexsort((ts_ms, device))
+    first = parts[0]
+    return Columns(
+        first.kind,
+        tuple(devices[key] for key in ordered),
+        device[order],
+        ts_ms[order],
+        np.concatenate([p.received_ms for p in parts])[order],
+        {name: np.concatenate([p.fields[name] for p in parts])[order] for name in first.fields},
+        {name: np.concatenate([p.texts[name] for p in parts])[order] for name in first.texts},
+    )
