@@ -1,0 +1,121 @@
+"""The log in one SQLite file: what stands behind the contract until a city needs Apache Kafka.
+
+One partition, 0. Two threads with a connection each, so that neither the event loop nor an append waits for a read:
+the writer commits with an fsync; the reader also saves offsets and trims, without one (redoing those is harmless).
+A second process may append to and read from the same file.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Self, TypeVar
+
+from citywarden.log.contract import Position, Slice
+from citywarden.log.logfile import LogFile
+from citywarden.model.message import RawMessage
+
+PARTITION = 0
+POLL_S = 0.2
+"""How often `wait` looks for what another process has appended."""
+
+T = TypeVar("T")
+
+
+class SqliteLog:
+    """`citywarden.log.contract.Log` over one file. Make it with `open`, end it with `close`."""
+
+    def __init__(self, threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor], files: tuple[LogFile, LogFile]) -> None:
+        self._writing, self._reading = threads
+        self._writer, self._reader = files
+        self._end = 0
+        self._news = asyncio.Event()
+
+    @classmethod
+    async def open(cls, path: Path | str, max_bytes: int | None = None) -> Self:
+        """Open or make the file. `max_bytes`: it never grows beyond this; append raises Unavailable instead.
+
+        Raises DamagedLog for a file that is no log or is damaged, Unavailable when it cannot be opened.
+        """
+        threads = (ThreadPoolExecutor(1, "log-writer"), ThreadPoolExecutor(1, "log-reader"))
+        loop = asyncio.get_running_loop()
+        try:
+            writer = await loop.run_in_executor(threads[0], LogFile, Path(path), True, max_bytes)
+            reader = await loop.run_in_executor(threads[1], LogFile, Path(path), False, max_bytes)
+        except BaseException:
+            for thread in threads:
+                thread.shutdown(wait=False)
+            raise
+        log = cls(threads, (writer, reader))
+        log._end = await log._read(reader.end)
+        return log
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._reading, work)
+
+    async def append(self, messages: Sequence[RawMessage]) -> None:
+        """Make a batch durable, all or nothing. Raises Unavailable when it cannot (disk full)."""
+        if not messages:
+            return
+        loop = asyncio.get_running_loop()
+        self._tell(await loop.run_in_executor(self._writing, self._writer.append, messages))
+
+    def _tell(self, end: int) -> None:
+        if end > self._end:
+            self._end = end
+            self._news.set()
+            self._news = asyncio.Event()
+
+    async def read(self, position: Position, limit: int = 5000) -> Sequence[Slice]:
+        """Whole batches as appended, so that every consumer gets the same slices; the first is cut at `position`."""
+        start = position.get(PARTITION, 0)
+        found = await self._read(lambda: self._reader.read(start, limit))
+        return [Slice(PARTITION, first, messages) for first, messages in found]
+
+    async def wait(self, position: Position, timeout_s: float) -> bool:
+        """Until there is something to read: at once for appends of this object, within POLL_S for those of others."""
+        start = position.get(PARTITION, 0)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        while self._end <= start:
+            news, left = self._news, deadline - loop.time()
+            try:
+                async with asyncio.timeout(max(0.0, min(POLL_S, left))):
+                    await news.wait()
+            except TimeoutError:
+                self._tell(await self._read(self._reader.end))
+                if left <= POLL_S and self._end <= start:
+                    return False
+        return True
+
+    async def saved(self, consumer: str) -> Position:
+        offset = await self._read(lambda: self._reader.saved(consumer))
+        return {} if offset is None else {PARTITION: offset}
+
+    async def save(self, consumer: str, position: Position) -> None:
+        """After a power cut an older position may come back: what was saved last is then read again."""
+        if PARTITION in position:
+            await self._read(lambda: self._reader.save(consumer, position[PARTITION]))
+
+    async def trim(self, consumers: Sequence[str]) -> int:
+        """Drop whole batches in small steps between which others get their turn, and give pages back to the disk."""
+        total = 0
+        while dropped := await self._read(lambda: self._reader.trim(consumers)):
+            total += dropped
+        await self._read(self._reader.give_back)
+        return total
+
+    async def end(self) -> Position:
+        self._tell(await self._read(self._reader.end))
+        return {PARTITION: self._end}
+
+    async def backlog(self, consumer: str) -> int:
+        return await self._read(lambda: self._reader.backlog(consumer))
+
+    async def close(self) -> None:
+        """End both connections; what was appended is safe with or without it."""
+        loop = asyncio.get_running_loop()
+        await self._read(self._reader.close)
+        await loop.run_in_executor(self._writing, self._writer.close)
+        self._reading.shutdown()
+        self._writing.shutdown()
