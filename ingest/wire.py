@@ -1,0 +1,327 @@
+"""One MQTT 5 connection: bytes to messages, and acknowledgements back. No decisions about when or why.
+
+socket -> data_received -> mqtt5.read -> messages, packet ids (collected until taken)
+socket <- one write of all PUBACKs <- acknowledge(packet ids)
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import mqtt5
+import numpy as np
+
+from citywarden.model.message import RawMessage
+from ingest.endpoint import Endpoint
+
+HIGH_BYTES = 32 * 1024 * 1024
+"""Collected payload above which reading stops until it has been taken."""
+LEAVE_S = 2.0
+
+
+class State(StrEnum):
+    """What the subscriber is doing."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    STALLED = "stalled"
+    REFUSED = "refused"
+    LOST = "lost"
+    STOPPED = "stopped"
+
+
+class Cause(StrEnum):
+    """Why it is not connected, or not storing."""
+
+    DNS = "dns"
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    BAD_CREDENTIALS = "bad_credentials"
+    NOT_AUTHORIZED = "not_authorized"
+    BAD_CLIENT_ID = "bad_client_id"
+    NOT_MQTT5 = "not_mqtt5"
+    BROKER_REFUSED = "broker_refused"
+    SUBSCRIPTION_REFUSED = "subscription_refused"
+    SESSION_TAKEN_OVER = "session_taken_over"
+    BROKER_LEFT = "broker_left"
+    SILENT = "silent"
+    MALFORMED = "malformed"
+    LOG_UNAVAILABLE = "log_unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """State of the subscriber, for health and logs. `detail` is one line for a person."""
+
+    state: State
+    cause: Cause | None = None
+    detail: str = ""
+
+
+class ConnectionEnded(Exception):
+    """The connection is over, and this is why."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.detail)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What to receive and under which name.
+
+    `client_id` names the session the broker keeps while we are away, so it must stay the same over restarts and be
+    used by one server only. `receive_max`: messages the broker may send ahead of our acknowledgements.
+    `max_packet_bytes`: the broker drops larger packets without a word, so it is far above the largest valid payload.
+    """
+
+    endpoint: Endpoint
+    client_id: str
+    filters: tuple[str, ...] = ("city/#",)
+    receive_max: int = 5000
+    keep_alive_s: int = 30
+    session_expiry_s: int = 7 * 24 * 3600
+    max_packet_bytes: int = 4 * 1024 * 1024
+
+
+_Refused = mqtt5.ConnAckReasonCode
+# By number: the library's enum members cannot be keys.
+_REFUSALS = {
+    int(_Refused.BAD_USER_NAME_OR_PASSWORD): Cause.BAD_CREDENTIALS,
+    int(_Refused.BAD_AUTHENTICATION_METHOD): Cause.BAD_CREDENTIALS,
+    int(_Refused.NOT_AUTHORIZED): Cause.NOT_AUTHORIZED,
+    int(_Refused.BANNED): Cause.NOT_AUTHORIZED,
+    int(_Refused.CLIENT_ID_NOT_VALID): Cause.BAD_CLIENT_ID,
+    int(_Refused.UNSUPPORTED_PROTOCOL_VERSION): Cause.NOT_MQTT5,
+}
+_SUBSCRIBE_ID = 1
+_PUBACK = 0x40020000
+
+
+def frame_bytes(view: memoryview) -> int | None:
+    """Whole length of the packet at the start of `view`; None while its length field is incomplete."""
+    length = shift = 0
+    for i, byte in enumerate(view[1:5]):
+        length |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return i + 2 + length
+        shift += 7
+    return None
+
+
+class Connection(asyncio.Protocol):
+    """Collects what arrives. `take` it, store it, then `acknowledge` it, in that order.
+
+    Every waiting method raises ConnectionEnded once the connection is over and nothing is left to take.
+    """
+
+    def __init__(self, subscription: Subscription, now_ms: Callable[[], int]) -> None:
+        self._subscription = subscription
+        self._now_ms = now_ms
+        self._transport: asyncio.Transport | None = None
+        self._rest = b""
+        self._messages: list[RawMessage] = []
+        self._ids: list[int] = []
+        self._bytes = 0
+        self._paused = self._hushed = False
+        self._answer: mqtt5.ConnAckPacket | mqtt5.SubAckPacket | None = None
+        self._ended: Status | None = None
+        self._news = asyncio.Event()
+        self._closed = asyncio.Event()
+        self.heard = False
+        """Something has arrived since this was last set to False."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        detail = f"connection closed by the broker{f' ({exc})' if exc else ''}"
+        self._end(Status(State.LOST, Cause.BROKER_LEFT, detail))
+        self._closed.set()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        if self._ended:
+            return
+        if self._rest:
+            data, self._rest = self._rest + data, b""
+        view = memoryview(data)
+        try:
+            done = self._read(view)
+        except ValueError as error:
+            self._end(Status(State.LOST, Cause.MALFORMED, f"malformed packet from the broker: {error}"))
+        except BaseException as error:
+            # What mqtt5 raises for a topic that is not UTF-8: no Exception, and its class cannot be imported.
+            if type(error).__name__ != "PanicException":
+                raise
+            self._end(Status(State.LOST, Cause.MALFORMED, "malformed packet from the broker: text is not UTF-8"))
+        else:
+            self._rest = data[done:]
+        self._news.set()
+
+    def _read(self, view: memoryview) -> int:
+        """Take in every whole packet; returns where the first incomplete one begins."""
+        read, publish, make = mqtt5.read, mqtt5.PublishPacket, RawMessage
+        messages, ids = self._messages.append, self._ids.append
+        now_ms = self._now_ms()
+        at, end, size = 0, len(view), 0
+        try:
+            while at < end:
+                packet, used = read(view[at:])
+                at += used
+                if type(packet) is publish:
+                    payload = packet.payload
+                    messages(make(packet.topic, payload, now_ms, packet.retain))
+                    size += len(payload)
+                    if packet.packet_id is not None:
+                        ids(packet.packet_id)
+                else:
+                    self._take_in(packet)
+        except IndexError:
+            whole = frame_bytes(view[at:])
+            if whole is not None and whole <= end - at:
+                raise ValueError("inner length beyond the packet") from None
+            if whole is not None and whole > self._subscription.max_packet_bytes:
+                raise ValueError(f"packet of {whole} bytes, we had announced a maximum") from None
+        self._bytes += size
+        if self._bytes > HIGH_BYTES:
+            self._pause_reading()
+        return at
+
+    def _take_in(self, packet: mqtt5.Packet) -> None:
+        match packet:
+            case mqtt5.ConnAckPacket() | mqtt5.SubAckPacket():
+                self._answer = packet
+            case mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER):
+                name = self._subscription.client_id
+                detail = f"another client connected as {name!r}: does a second server use the same client id?"
+                self._end(Status(State.LOST, Cause.SESSION_TAKEN_OVER, detail))
+            case mqtt5.DisconnectPacket():
+                word = packet.reason_str or packet.reason_code.name.lower()
+                self._end(Status(State.LOST, Cause.BROKER_LEFT, f"the broker disconnected: {word}"))
+            case mqtt5.PingRespPacket():
+                pass
+            case _:
+                raise ValueError(f"unexpected {type(packet).__name__}")
+
+    def _end(self, status: Status) -> None:
+        if self._ended is None:
+            self._ended = status
+            if self._transport is not None:
+                self._transport.abort()
+        self._news.set()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None and self._ended is None:
+            self._transport.write(data)
+
+    async def _reply(self) -> mqtt5.ConnAckPacket | mqtt5.SubAckPacket:
+        while self._answer is None:
+            if self._ended:
+                raise ConnectionEnded(self._ended)
+            self._news.clear()
+            await self._news.wait()
+        answer, self._answer = self._answer, None
+        return answer
+
+    async def log_in(self) -> mqtt5.ConnAckPacket:
+        """Connect and resume (or begin) the session. Raises ConnectionEnded when refused."""
+        wish, endpoint = self._subscription, self._subscription.endpoint
+        packet = mqtt5.ConnectPacket(
+            wish.client_id,
+            username=endpoint.username,
+            password=None if endpoint.password is None else endpoint.password.encode(),
+            clean_start=False,
+            keep_alive=wish.keep_alive_s,
+            session_expiry_interval=wish.session_expiry_s,
+            receive_max=wish.receive_max,
+            max_packet_size=wish.max_packet_bytes,
+        )
+        self._write(packet.write())
+        try:
+            answer = await self._reply()
+        except ConnectionEnded as end:
+            hint = f"{end.status.detail} before it answered: wrong user or password, or it does not speak MQTT 5"
+            raise ConnectionEnded(Status(State.REFUSED, Cause.BROKER_REFUSED, hint)) from None
+        if not isinstance(answer, mqtt5.ConnAckPacket):
+            raise ConnectionEnded(Status(State.LOST, Cause.MALFORMED, "the broker did not answer CONNECT first"))
+        if answer.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
+            cause = _REFUSALS.get(int(answer.reason_code), Cause.BROKER_REFUSED)
+            detail = f"the broker refused the connection: {answer.reason_str or answer.reason_code.name.lower()}"
+            raise ConnectionEnded(Status(State.REFUSED, cause, detail))
+        return answer
+
+    async def subscribe(self) -> None:
+        """Subscribe to all filters, QoS 1; retained messages come with a new subscription, not with each connection."""
+        filters = [
+            mqtt5.TopicFilter(
+                pattern,
+                max_qos=mqtt5.QoS.AT_LEAST_ONCE,
+                retain_as_published=False,
+                retain_handling=mqtt5.RetainHandling.SEND_IF_SUBSCRIPTION_NOT_EXISTS,
+            )
+            for pattern in self._subscription.filters
+        ]
+        self._write(mqtt5.SubscribePacket(_SUBSCRIBE_ID, filters).write())
+        answer = await self._reply()
+        codes = answer.reason_codes if isinstance(answer, mqtt5.SubAckPacket) else []
+        refused = [f"{f.pattern}: {c.name.lower()}" for f, c in zip(filters, codes, strict=False) if int(c) >= 0x80]
+        if refused or len(codes) != len(filters):
+            detail = f"the broker refused the subscription: {', '.join(refused) or 'not every filter was answered'}"
+            raise ConnectionEnded(Status(State.REFUSED, Cause.SUBSCRIPTION_REFUSED, detail))
+
+    async def collected(self) -> int:
+        """Wait until there are messages to take; returns how many. 0 only after `hush`."""
+        while not self._messages and not self._hushed:
+            if self._ended:
+                raise ConnectionEnded(self._ended)
+            self._news.clear()
+            await self._news.wait()
+        return len(self._messages)
+
+    def take(self) -> tuple[list[RawMessage], list[int]]:
+        """All messages collected so far, and the packet ids to acknowledge once they are stored."""
+        taken = self._messages, self._ids
+        self._messages, self._ids, self._bytes = [], [], 0
+        if self._paused and not self._hushed and self._transport is not None and self._ended is None:
+            self._paused = False
+            self._transport.resume_reading()
+        return taken
+
+    def hush(self) -> None:
+        """Read nothing more, and end the wait of `collected`."""
+        self._hushed = True
+        self._pause_reading()
+        self._news.set()
+
+    def _pause_reading(self) -> None:
+        if not self._paused and self._transport is not None and self._ended is None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def acknowledge(self, ids: Sequence[int]) -> None:
+        """One write of all PUBACKs, in the order of arrival (which rumqttd insists on)."""
+        if ids:
+            self._write((np.array(ids, ">u4") | np.uint32(_PUBACK)).astype(">u4").tobytes())
+
+    def ping(self) -> bool:
+        """Ask for a sign of life. False when there was none since the last call: the connection is dead."""
+        if not self.heard and not self._paused:
+            self._end(Status(State.LOST, Cause.SILENT, "no answer to a ping"))
+            return False
+        self.heard = False
+        self._write(mqtt5.PingReqPacket().write())
+        return True
+
+    async def leave(self) -> None:
+        """Say goodbye and wait until it is out, a little while at most; the broker keeps the session."""
+        self._write(mqtt5.DisconnectPacket().write())
+        if self._transport is not None:
+            self._transport.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_S):
+                    await self._closed.wait()

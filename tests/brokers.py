@@ -1,0 +1,91 @@
+"""Real brokers for tests: Mosquitto as a child process on a free loopback port."""
+
+import asyncio
+import contextlib
+import getpass
+import shutil
+import socket
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ingest.endpoint import Endpoint
+
+MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
+needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="needs Mosquitto: apt-get install mosquitto")
+
+
+def free_port() -> int:
+    """A TCP port nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def listening(port: int, timeout_s: float = 10.0) -> None:
+    """Wait until something accepts connections on the loopback port."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+                return
+
+
+class Mosquitto:
+    """A Mosquitto that can be stopped and started again on the same port; sessions are kept in `folder`."""
+
+    def __init__(self, folder: Path, settings: Sequence[str] = ("allow_anonymous true",), port: int = 0) -> None:
+        self.port = port or free_port()
+        self._folder = folder
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint("127.0.0.1", self.port)
+
+    async def start(self) -> None:
+        lines = (
+            f"listener {self.port} 127.0.0.1",
+            "persistence true",
+            f"persistence_location {self._folder}/",
+            "max_queued_messages 0",
+            "max_inflight_messages 0",
+            "log_dest none",
+            f"user {getpass.getuser()}",
+            *self._settings,
+        )
+        config = self._folder / "mosquitto.conf"
+        config.write_text("\n".join(lines) + "\n")
+        assert MOSQUITTO is not None
+        self._process = await asyncio.create_subprocess_exec(
+            MOSQUITTO, "-c", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        await listening(self.port)
+
+    async def stop(self) -> None:
+        """End it in good order, so that it writes its sessions down."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
+        self._process = None
+
+
+@contextlib.asynccontextmanager
+async def mosquitto(folder: Path, settings: Sequence[str] = ("allow_anonymous true",)) -> AsyncIterator[Mosquitto]:
+    """A running Mosquitto; skips the test where there is none."""
+    if MOSQUITTO is None:
+        pytest.skip("needs Mosquitto: apt-get install mosquitto")
+    broker = Mosquitto(folder, settings)
+    await broker.start()
+    try:
+        yield broker
+    finally:
+        await broker.stop()
