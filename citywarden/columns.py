@@ -42,6 +42,8 @@ class Columns:
     received_ms: Ints
     fields: Mapping[str, Floats]
     texts: Mapping[str, NDArray[np.object_]]
+    ts_given: Bools | None = None
+    """Where False, the message had no time of its own and `ts_ms` is the receive time. None: all had one."""
 
     def __len__(self) -> int:
         return len(self.ts_ms)
@@ -55,7 +57,8 @@ class Columns:
                     values[quantity.field] = word
             elif not np.isnan(value := self.fields[quantity.field][i]):
                 values[quantity.field] = bool(value) if quantity.form is Form.FLAG else float(value)
-        return Reading(self.devices[self.device[i]], int(self.ts_ms[i]), int(self.received_ms[i]), values)
+        given = self.ts_given is None or bool(self.ts_given[i])
+        return Reading(self.devices[self.device[i]], int(self.ts_ms[i]), int(self.received_ms[i]), values, given)
 
     def rows(self) -> Iterable[Reading]:
         return (self.row(i) for i in range(len(self)))
@@ -70,6 +73,7 @@ class Columns:
             self.received_ms[index],
             {name: column[index] for name, column in self.fields.items()},
             {name: column[index] for name, column in self.texts.items()},
+            None if self.ts_given is None else self.ts_given[index],
         )
 
 
@@ -94,8 +98,16 @@ def from_readings(kind: Kind, readings: Sequence[Reading]) -> Columns:
         column = np.empty(len(readings), object)
         column[:] = [r.values.get(q.field) for r in readings]
         texts[q.field] = column[order]
+    given = np.fromiter((r.ts_given for r in readings), np.bool_, len(readings))
     return Columns(
-        kind, tuple(devices[key] for key in ordered), device[order], ts_ms[order], received[order], fields, texts
+        kind,
+        tuple(devices[key] for key in ordered),
+        device[order],
+        ts_ms[order],
+        received[order],
+        fields,
+        texts,
+        None if given.all() else given[order],
     )
 
 
@@ -120,4 +132,9 @@ def concat(parts: Sequence[Columns]) -> Columns:
         np.concatenate([p.received_ms for p in parts])[order],
         {name: np.concatenate([p.fields[name] for p in parts])[order] for name in first.fields},
         {name: np.concatenate([p.texts[name] for p in parts])[order] for name in first.texts},
+        None if all(p.ts_given is None for p in parts) else np.concatenate([_given(p) for p in parts])[order],
     )
+
+
+def _given(part: Columns) -> Bools:
+    return np.ones(len(part), np.bool_) if part.ts_given is None else part.ts_given
