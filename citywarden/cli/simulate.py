@@ -1,0 +1,200 @@
+"""`citywarden simulate`: a city's worth of telemetry, or a recorded track, published to a broker."""
+
+import asyncio
+import contextlib
+import csv
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+import orjson
+
+from citywarden.cli.options import as_json, print_json
+from fleet.city import City, Size, city
+from fleet.playback import Fix, Publish, choose, play, retime
+from fleet.simulator import Doors, Simulator
+from fleet.tracks import read_tracks
+from ingest.endpoint import Endpoint, parse_url
+from ingest.kinds import all_kinds
+from ingest.publisher import Publisher
+from rules.night import is_night
+
+DEVICES, SEED = 550, 7
+
+GIVE_UP_S = 30.0
+"""A broker that acknowledges nothing for so long has failed."""
+
+KINDS_AT_HOME = ("streetlight", "waterlogging", "gas", "vehicle")
+"""The kinds the city has places for; others stand at junctions."""
+
+CSV_HEADER = ("id", "kind", "tenant", "name", "district", "lat", "lon", "crs", "profile", "owner")
+
+Count = Callable[[], int]
+
+
+@click.command()
+@click.option("--broker", metavar="URL", help="mqtt://[user:password@]host:port or mqtts://...")
+@click.option("--devices", type=click.IntRange(4), default=DEVICES, show_default=True, help="Devices of all kinds.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), help="Messages per second in all.  [default: as often "
+              "as such devices report, about 90/s for 550]")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after so long.  [default: until Ctrl-C]")
+@click.option("--tenant", default="demo", show_default=True, help="Tenant part of the topics.")
+@click.option("--seed", type=int, default=SEED, show_default=True, help="Same seed, same city.")
+@click.option("--track", "tracks", type=click.Path(exists=True, dir_okay=False, path_type=Path), multiple=True,
+              metavar="FILE", help="Play recorded tracks (.csv, .csv.gz) instead of a city.")  # fmt: skip
+@click.option("--speed-up", type=click.FloatRange(1), default=1.0, show_default=True, metavar="X",
+              help="With --track: publish X times as fast as recorded.")  # fmt: skip
+@click.option("--device", help="With --track: only this vehicle.")
+@click.option("--from-now/--original-times", "from_now", default=True, show_default=True,
+              help="With --track: shift all event times together, or leave them as recorded.")  # fmt: skip
+@click.option("--devices-csv", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="Write the simulated devices for `citywarden device import FILE`, and end.")  # fmt: skip
+@as_json
+def simulate(  # noqa: PLR0913, PLR0917 (one parameter an option)
+    broker: str | None,
+    devices: int,
+    rate: float | None,
+    seconds: float | None,
+    tenant: str,
+    seed: int,
+    tracks: tuple[Path, ...],
+    speed_up: float,
+    device: str | None,
+    from_now: bool,
+    devices_csv: Path | None,
+    as_json: bool,
+) -> None:
+    """Publish realistic telemetry of every kind, or a recorded track, to an MQTT broker.
+
+    The server must know the devices: register them with --devices-csv and `citywarden device import`, or run it with
+    `[registry] unknown_devices = "register"`.
+
+    A track keeps its recorded intervals in the event times (`ts`), whatever the speed-up, so that speeds, work and
+    coverage are judged as they were driven. By default all times are shifted together so that the last fix carries
+    the moment it is sent: at --speed-up 1 the first fix is now; faster, the first fix lies in the past and the event
+    time catches up with the clock (so alerts of its older part are recorded, but page nobody). With --original-times
+    they stay as recorded. Positions are never changed.
+    """
+    if devices_csv is not None:
+        count = write_devices(devices_csv, _town(seed, tenant, devices))
+        click.echo(f"{count} devices written to {devices_csv}", err=True)
+        return
+    if broker is None:
+        raise click.UsageError("--broker URL is needed: where shall the messages go?", click.get_current_context())
+    if device is not None and not tracks:
+        raise click.UsageError("--device chooses a vehicle of a --track: give both", click.get_current_context())
+    try:
+        endpoint = parse_url(broker)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--broker") from None
+    if tracks:
+        fixes = _fixes(tracks, device, speed_up, from_now)
+        published = asyncio.run(play_tracks(endpoint, fixes, tenant, seconds))
+    else:
+        published = asyncio.run(play_city(endpoint, _town(seed, tenant, devices), rate, seconds))
+    print_json({"published": published}) if as_json else click.echo(f"{published} messages published")
+
+
+async def play_city(endpoint: Endpoint, town: City, rate: float | None, seconds: float | None) -> int:
+    """Publish what a city's devices say; returns how many messages. Raises Unavailable."""
+    async with Publisher(endpoint) as publisher:
+        doors = Doors(_patient(publisher), _now_ms, asyncio.sleep, is_night)
+        simulator = Simulator(town, all_kinds(), doors, rate=rate, history=False)
+        with _interrupt(simulator.stop):
+            async with _telling(lambda: sum(simulator.published.values())):
+                summary = await simulator.run(seconds)
+    return summary.messages
+
+
+async def play_tracks(endpoint: Endpoint, fixes: Sequence[Fix], tenant: str, seconds: float | None) -> int:
+    """Publish recorded fixes when they are due; returns how many. Raises Unavailable."""
+    sent = [0]
+
+    def count(number: int) -> None:
+        sent[0] = number
+
+    async with Publisher(endpoint) as publisher:
+        playing = asyncio.create_task(play(fixes, tenant, _patient(publisher), _now_ms, asyncio.sleep, count))
+        with _interrupt(playing.cancel), contextlib.suppress(asyncio.CancelledError, TimeoutError):
+            async with _telling(lambda: sent[0], len(fixes)), asyncio.timeout(seconds):
+                await playing
+    return sent[0]
+
+
+def write_devices(file: Path, town: City) -> int:
+    """The devices of a city as a file for `citywarden device import`; returns how many."""
+    with file.open("w", encoding="utf-8", newline="") as text:
+        table = csv.writer(text)
+        table.writerow(CSV_HEADER)
+        for d in town.devices:
+            profile = orjson.dumps(dict(d.profile)).decode()
+            table.writerow((d.id, d.kind, d.tenant, d.name, d.district, d.lat, d.lon, d.crs, profile, d.owner))
+    return len(town.devices)
+
+
+def _town(seed: int, tenant: str, devices: int) -> City:
+    others = [kind for kind in all_kinds() if kind not in KINDS_AT_HOME]
+    return city(seed, _now_ms(), tenant, Size.of(devices, len(others)), others, with_recorded=False)
+
+
+def _fixes(tracks: Sequence[Path], device: str | None, speed_up: float, from_now: bool) -> list[Fix]:
+    track = read_tracks(tracks)
+    for rejected in track.rejected:
+        click.echo(f"citywarden: {rejected.file}:{rejected.line}: {rejected.reason}; left out", err=True)
+    try:
+        rows = choose(track, device)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--device") from None
+    return retime(rows, _now_ms(), speed_up, original_times=not from_now)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _patient(publisher: Publisher) -> Publish:
+    def publish(topic: str, payload: bytes, retain: bool) -> Awaitable[None]:
+        return publisher.publish(topic, payload, retain, timeout_s=GIVE_UP_S)
+
+    return publish
+
+
+@contextlib.contextmanager
+def _interrupt(stop: Callable[[], object]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the publishing, not the program: the count is still told."""
+    loop = asyncio.get_running_loop()
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextlib.asynccontextmanager
+async def _telling(count: Count, of: int | None = None) -> AsyncIterator[None]:
+    """A line of progress on stderr meanwhile: once a second on a terminal, every 10 s elsewhere."""
+    teller = asyncio.create_task(_tell(count, of))
+    try:
+        yield
+    finally:
+        teller.cancel()
+
+
+async def _tell(count: Count, of: int | None) -> None:
+    terminal = sys.stderr.isatty()
+    begun = time.monotonic()
+    while True:
+        await asyncio.sleep(1.0 if terminal else 10.0)
+        done = count()
+        share = "" if of is None else f" of {of}"
+        line = f"{done}{share} messages, {done / (time.monotonic() - begun):.0f}/s"
+        click.echo(f"\r\033[K{line}" if terminal else line, err=True, nl=not terminal)
