@@ -172,11 +172,10 @@ class _Decoding:
         refused = route.refused
         if refused is None and route.channel not in (Channel.COMMAND, Channel.COMMAND_RESULT):
             device = self._decoder.lookup(route.key)
-            name = f"{shorten(route.key.id)} of kind {route.key.kind}, tenant {shorten(route.key.tenant)}"
             if device is None:
-                refused = Refused(Reject.UNKNOWN_DEVICE, f"{name}: expected a registered device")
+                refused = Refused(Reject.UNKNOWN_DEVICE, f"{_name(route.key)}: expected a registered device")
             elif not device.enabled:
-                refused = Refused(Reject.DISABLED_DEVICE, f"{name}: disabled in the registry")
+                refused = Refused(Reject.DISABLED_DEVICE, f"{_name(route.key)}: disabled in the registry")
         target: _Target = (None, 0, route, refused)
         if device is not None and refused is None and route.channel in _TELEMETRY:
             batch = self._batches.get(route.key.kind)
@@ -260,6 +259,10 @@ class _Decoding:
                 names = (self._decoder.name(batch.checks.kind.name, n) for n in batch.checks.unknown(item))
                 self._unknown.update(names)
         return _arrange(batch, np.array(places), received, found, good)
+
+
+def _name(key: DeviceKey) -> str:
+    return f"{shorten(key.id)} of kind {key.kind}, tenant {shorten(key.tenant)}"
 
 
 def _arrange(batch: _Batch, places: Ints, received_ms: Ints, found: Gathered, good: Bools) -> Columns:

@@ -40,7 +40,7 @@ class Timing:
     longest_wait_s: float = 30.0
     taken_over_wait_s: float = 60.0
     stable_s: float = 10.0
-    linger_s: float = 0.005
+    linger_s: float = 0.02
     linger_messages: int = 100
     stop_s: float = 10.0
     now_ms: Callable[[], int] = wall_clock_ms
