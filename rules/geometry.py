@@ -1,0 +1,103 @@
+"""Planned roads as straight pieces on a plane, and the exact projection of points on them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from citywarden.columns import Floats, Ints
+from citywarden.coordinates import meridian, project
+from citywarden.model.work import Coordinates
+
+X, Y, DX, DY, LENGTH, MEASURE = range(6)
+"""Columns of `Segments.rows`: start point, unit direction, length, measure of the start along its road (m)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segments:
+    """The straight pieces of many roads, one road after the other.
+
+    `rows`: (s, 6) float64, see `X`..`MEASURE`. `first`: (r + 1,) row of each road's first piece.
+    `length_m`, `meridian`: (r,) total length (parts added up, gaps not) and the central meridian it is projected about.
+    """
+
+    rows: Floats
+    first: Ints
+    length_m: Floats
+    meridian: Floats
+
+    def __len__(self) -> int:
+        return len(self.length_m)
+
+    def extend(self, other: "Segments") -> "Segments":
+        """These roads and then the others."""
+        return Segments(
+            np.vstack([self.rows, other.rows]),
+            np.concatenate([self.first, other.first[1:] + self.first[-1]]),
+            np.concatenate([self.length_m, other.length_m]),
+            np.concatenate([self.meridian, other.meridian]),
+        )
+
+
+NO_SEGMENTS = Segments(np.zeros((0, 6)), np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
+
+
+def segments(lines: Sequence[Coordinates]) -> Segments:
+    """One road from its parts in driving order, (lon, lat) in WGS-84 degrees."""
+    central = meridian(float(np.mean([lon for line in lines for lon, _ in line])))
+    parts = []
+    for line in lines:
+        at = np.array(line, np.float64)
+        x, y = project(at[:, 1], at[:, 0], central)
+        dx, dy = np.diff(x), np.diff(y)
+        length = np.hypot(dx, dy)
+        real = length > 0
+        parts.append(np.column_stack([x[:-1], y[:-1], dx, dy, length, length])[real])
+    rows = np.vstack(parts)
+    rows[:, DX:LENGTH] /= rows[:, LENGTH : LENGTH + 1]
+    ends = np.cumsum(rows[:, LENGTH])
+    rows[:, MEASURE] = ends - rows[:, LENGTH]
+    return Segments(rows, np.array([0, len(rows)]), ends[-1:], np.array([central]))
+
+
+_BEND = 9.0
+"""Inside a bend of angle a the next piece can be nearer where the foot is within distance x tan(a) of the corner;
+the square of the largest tangent looked at (72 degrees)."""
+
+
+def nearest_on(rows: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Each point on its own piece (rows (n, 6)): metres along it clamped to the piece, the same unclamped, squared
+    distance.
+    """
+    px, py = x - rows[:, X], y - rows[:, Y]
+    free = px * rows[:, DX] + py * rows[:, DY]
+    along = np.minimum(np.maximum(free, 0.0), rows[:, LENGTH])
+    ex, ey = px - along * rows[:, DX], py - along * rows[:, DY]
+    return along, free, ex * ex + ey * ey
+
+
+def descend(roads: Segments, road: Ints, start: NDArray[np.int32], x: Floats, y: Floats) -> tuple[Ints, Floats, Floats]:
+    """Walk from piece `start` along the road to where the distance has its nearest local minimum.
+
+    Returns piece, metres along it unclamped, and squared distance, each (n,).
+    """
+    piece = start.astype(np.int64)
+    rows = roads.rows[piece]
+    along, free, square = nearest_on(rows, x, y)
+    length = rows[:, LENGTH]
+    to_end = np.minimum(along, length - along)
+    todo = np.flatnonzero(to_end * to_end < _BEND * square)
+    step = np.where(2 * free[todo] < length[todo], -1, 1)
+    while len(todo):
+        other = piece[todo] + step
+        inside = (other >= roads.first[road[todo]]) & (other < roads.first[road[todo] + 1])
+        todo, step, other = todo[inside], step[inside], other[inside]
+        rows = roads.rows[other]
+        along, beyond, there = nearest_on(rows, x[todo], y[todo])
+        better = there < square[todo]
+        todo, step = todo[better], step[better]
+        piece[todo], free[todo], square[todo] = other[better], beyond[better], there[better]
+        onward = np.where(step > 0, beyond[better] > rows[better, LENGTH], beyond[better] < 0)
+        todo, step = todo[onward], step[onward]
+    return piece, free, square
