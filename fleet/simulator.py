@@ -18,14 +18,14 @@ from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kinds
 from citywarden.model.message import Address, Channel
 from fleet.city import City
-from fleet.incidents import ROUND_S, Incident, IsNight, acts_for, round_at, round_start_ms, stage
+from fleet.incidents import Incident, IsNight, acts_for, round_at, stage
 from fleet.playback import Publish, Sleep
 from fleet.senders import Item, Recorded, Sender, Thing, Turns, Vehicle, interval_of
 
 ARRAY_BYTES = 160 * 1024
 """Back-fill arrays stay below this, well inside the contract's 256 KiB."""
 
-TOGETHER = 64
+TOGETHER = 200
 """Messages on their way to the broker at a time."""
 
 NAP_S = 0.2
@@ -91,6 +91,7 @@ class Simulator:
         self._history = history
         self._acts = acts_for(kinds)
         self._ledger = _Ledger()
+        self._slots = asyncio.Semaphore(TOGETHER)
         self._stopping = False
         self._round = -1
         night = _daylight(doors.is_night)
@@ -119,13 +120,20 @@ class Simulator:
         self._stopping = True
 
     async def run(self, seconds: float | None = None) -> Summary:
-        """Publish until `stop`, or until `seconds` of live messages have passed; returns the ledger."""
+        """Publish until `stop`, or until `seconds` of live messages have passed; returns the ledger.
+
+        Raises what `publish` raises.
+        """
         self._stage(self._doors.clock_ms())
-        await self._announce()
-        if self._history:
-            await self._tell_history()
-        begin_ms = self._doors.clock_ms()
-        await self._live(begin_ms, None if seconds is None else begin_ms + round(seconds * 1000))
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._announce()
+                if self._history:
+                    await self._tell_history(group)
+                begin_ms = self._doors.clock_ms()
+                await self._live(group, begin_ms, None if seconds is None else begin_ms + round(seconds * 1000))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         return self.summary()
 
     async def _announce(self) -> None:
@@ -134,33 +142,30 @@ class Simulator:
             await self._doors.publish(_topic(key, Channel.STATUS), b"online", True)
             self._ledger.statuses += 1
 
-    async def _tell_history(self) -> None:
+    async def _tell_history(self, group: asyncio.TaskGroup) -> None:
         """The morning so far, vehicles first; arrays, one device after another, a breath after each."""
         for sender in sorted(self._senders, key=lambda s: s.device.kind != "vehicle"):
             if self._stopping:
                 return
             for payload, count in pack(sender.history(self._doors.clock_ms())):
-                await self._send(sender.device.key, payload, count)
+                await self._send(group, sender.device.key, payload, count)
             await self._doors.sleep(0.001)
 
-    async def _live(self, begin_ms: int, end_ms: int | None) -> None:
+    async def _live(self, group: asyncio.TaskGroup, begin_ms: int, end_ms: int | None) -> None:
         heap = self._line_up(begin_ms)
         while not self._stopping:
             now_ms = self._doors.clock_ms()
             if end_ms is not None and now_ms >= end_ms:
                 return
             self._stage(now_ms)
-            messages: list[tuple[DeviceKey, bytes]] = []
-            while heap and heap[0][0] <= now_ms and len(messages) < TOGETHER:
-                _, place = heap[0]
-                sender = self._senders[place]
-                if (item := sender.speak(now_ms)) is not None:
-                    messages.append((sender.device.key, orjson.dumps(item)))
-                heapq.heapreplace(heap, (sender.due_ms, place))
-            if messages:
-                await asyncio.gather(*(self._send(key, payload, 1) for key, payload in messages))
-            if heap[0][0] > now_ms:
-                await self._doors.sleep(min(NAP_S, max(0.001, (heap[0][0] - self._doors.clock_ms()) / 1000.0)))
+            due_ms, place = heap[0]
+            if due_ms > now_ms:
+                await self._doors.sleep(min(NAP_S, (due_ms - now_ms) / 1000.0))
+                continue
+            sender = self._senders[place]
+            if (item := sender.speak(now_ms)) is not None:
+                await self._send(group, sender.device.key, orjson.dumps(item), 1)
+            heapq.heapreplace(heap, (sender.due_ms, place))
 
     def _line_up(self, begin_ms: int) -> list[tuple[int, int]]:
         """First turns as a heap of (due, place); consecutive devices lie far apart within their intervals."""
@@ -186,8 +191,16 @@ class Simulator:
             played = self._turns[incident.device]
             played.incidents = (*played.incidents, incident)
 
-    async def _send(self, key: DeviceKey, payload: bytes, count: int) -> None:
-        await self._doors.publish(_topic(key, Channel.TELEMETRY), payload, False)
+    async def _send(self, group: asyncio.TaskGroup, key: DeviceKey, payload: bytes, count: int) -> None:
+        """Put a message on its way; waits only when too many are. It counts once the broker has it."""
+        await self._slots.acquire()
+        group.create_task(self._deliver(key, payload, count))
+
+    async def _deliver(self, key: DeviceKey, payload: bytes, count: int) -> None:
+        try:
+            await self._doors.publish(_topic(key, Channel.TELEMETRY), payload, False)
+        finally:
+            self._slots.release()
         self._ledger.published[key.kind] += 1
         self._ledger.readings[key.kind] += count
 
@@ -205,12 +218,6 @@ def pack(items: Iterator[Item]) -> Iterator[tuple[bytes, int]]:
         size += len(text) + 1
     if parts:
         yield b"[" + b",".join(parts) + b"]", len(parts)
-
-
-def rounds_ms(city: City, number: int) -> tuple[int, int]:
-    """Begin and end of a round of incidents."""
-    begin = round_start_ms(city.start_ms, number)
-    return begin, begin + round(ROUND_S * 1000)
 
 
 def _senders(city: City, kinds: Kinds, night: Callable[[Device, int], bool], pace: float) -> Iterator[Sender]:

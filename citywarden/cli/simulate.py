@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import csv
-import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import orjson
 
 from citywarden.cli.options import as_json, print_json
+from citywarden.cli.running import run, until_stopped, wall_ms
 from fleet.city import City, Size, city
 from fleet.playback import Fix, Publish, choose, play, retime
 from fleet.simulator import Doors, Simulator
@@ -33,6 +34,7 @@ KINDS_AT_HOME = ("streetlight", "waterlogging", "gas", "vehicle")
 CSV_HEADER = ("id", "kind", "tenant", "name", "district", "lat", "lon", "crs", "profile", "owner")
 
 Count = Callable[[], int]
+T = TypeVar("T")
 
 
 @click.command()
@@ -92,21 +94,21 @@ def simulate(  # noqa: PLR0913, PLR0917 (one parameter an option)
         raise click.BadParameter(str(error), param_hint="--broker") from None
     if tracks:
         fixes = _fixes(tracks, device, speed_up, from_now)
-        published = asyncio.run(play_tracks(endpoint, fixes, tenant, seconds))
+        published = run(play_tracks(endpoint, fixes, tenant, seconds))
     else:
-        published = asyncio.run(play_city(endpoint, _town(seed, tenant, devices), rate, seconds))
+        published = run(play_city(endpoint, _town(seed, tenant, devices), rate, seconds))
     print_json({"published": published}) if as_json else click.echo(f"{published} messages published")
 
 
 async def play_city(endpoint: Endpoint, town: City, rate: float | None, seconds: float | None) -> int:
     """Publish what a city's devices say; returns how many messages. Raises Unavailable."""
     async with Publisher(endpoint) as publisher:
-        doors = Doors(_patient(publisher), _now_ms, asyncio.sleep, is_night)
+        doors = Doors(_patient(publisher), wall_ms, asyncio.sleep, is_night)
         simulator = Simulator(town, all_kinds(), doors, rate=rate, history=False)
-        with _interrupt(simulator.stop):
-            async with _telling(lambda: sum(simulator.published.values())):
-                summary = await simulator.run(seconds)
-    return summary.messages
+        playing = asyncio.create_task(simulator.run(seconds))
+        async with _telling(lambda: simulator.summary().messages):
+            await _until_over(playing, None, simulator.stop)
+    return simulator.summary().messages
 
 
 async def play_tracks(endpoint: Endpoint, fixes: Sequence[Fix], tenant: str, seconds: float | None) -> int:
@@ -117,11 +119,21 @@ async def play_tracks(endpoint: Endpoint, fixes: Sequence[Fix], tenant: str, sec
         sent[0] = number
 
     async with Publisher(endpoint) as publisher:
-        playing = asyncio.create_task(play(fixes, tenant, _patient(publisher), _now_ms, asyncio.sleep, count))
-        with _interrupt(playing.cancel), contextlib.suppress(asyncio.CancelledError, TimeoutError):
-            async with _telling(lambda: sent[0], len(fixes)), asyncio.timeout(seconds):
-                await playing
+        playing = asyncio.create_task(play(fixes, tenant, _patient(publisher), wall_ms, asyncio.sleep, count))
+        async with _telling(lambda: sent[0], len(fixes)):
+            await _until_over(playing, seconds, playing.cancel)
     return sent[0]
+
+
+async def _until_over(playing: asyncio.Task[T], seconds: float | None, stop: Callable[[], object]) -> None:
+    """Until it is done, the time is up, or Ctrl-C: then `stop` ends it, and the count is still told."""
+    stopped = asyncio.create_task(until_stopped(seconds))
+    await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not playing.done():
+        stop()
+    with contextlib.suppress(asyncio.CancelledError):
+        await playing
 
 
 def write_devices(file: Path, town: City) -> int:
@@ -137,7 +149,7 @@ def write_devices(file: Path, town: City) -> int:
 
 def _town(seed: int, tenant: str, devices: int) -> City:
     others = [kind for kind in all_kinds() if kind not in KINDS_AT_HOME]
-    return city(seed, _now_ms(), tenant, Size.of(devices, len(others)), others, with_recorded=False)
+    return city(seed, wall_ms(), tenant, Size.of(devices, len(others)), others, with_recorded=False)
 
 
 def _fixes(tracks: Sequence[Path], device: str | None, speed_up: float, from_now: bool) -> list[Fix]:
@@ -148,11 +160,7 @@ def _fixes(tracks: Sequence[Path], device: str | None, speed_up: float, from_now
         rows = choose(track, device)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from None
-    return retime(rows, _now_ms(), speed_up, original_times=not from_now)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+    return retime(rows, wall_ms(), speed_up, original_times=not from_now)
 
 
 def _patient(publisher: Publisher) -> Publish:
@@ -160,23 +168,6 @@ def _patient(publisher: Publisher) -> Publish:
         return publisher.publish(topic, payload, retain, timeout_s=GIVE_UP_S)
 
     return publish
-
-
-@contextlib.contextmanager
-def _interrupt(stop: Callable[[], object]) -> Iterator[None]:
-    """Ctrl-C and SIGTERM end the publishing, not the program: the count is still told."""
-    loop = asyncio.get_running_loop()
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 @contextlib.asynccontextmanager
