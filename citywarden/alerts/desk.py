@@ -183,6 +183,18 @@ class Desk:
         found = progress.load_snapshot(self.engine, name)
         return None if found is None else (found.position, found.data)
 
+    # -- for the outbox -------------------------------------------------------------------------------------------
+
+    def read(self, work: Callable[[Connection], R]) -> R:
+        """Run a reading on the database."""
+        with self._reading() as connection:
+            return work(connection)
+
+    def write(self, work: Callable[[Connection], R]) -> R:
+        """Run a change in a transaction."""
+        with self._transaction() as connection:
+            return work(connection)
+
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _settle(self, build: Callable[[], Draft], consumed: Position, now_ms: int) -> Draft:
@@ -275,6 +287,14 @@ class AsyncDesk:
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `work` on the desk's thread, so that it meets no other writer of this process."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, partial(work, *args, **kwargs))
+
+    async def read(self, work: Callable[[Connection], R]) -> R:
+        """See `Desk.read`."""
+        return await self.run(self.desk.read, work)
+
+    async def write(self, work: Callable[[Connection], R]) -> R:
+        """See `Desk.write`."""
+        return await self.run(self.desk.write, work)
 
     async def apply(self, findings: Sequence[Finding], now_ms: int, consumed: Position) -> list[Alert]:
         """See `Desk.apply`."""

@@ -98,7 +98,7 @@ _is_waiting = text("state = 'waiting'")
 Index(
     "ix_outbox_waiting",
     outbox.c.target,
-    outbox.c.priority,
+    outbox.c.priority.desc(),
     outbox.c.seq,
     sqlite_where=_is_waiting,
     postgresql_where=_is_waiting,

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
 from citywarden.model.alert import Severity
 
@@ -15,7 +16,7 @@ class Target:
     `secret`: for signing; Standard Webhooks (`whsec_` and base64, or any other text as it stands) or the robot's own.
     `format`: a key of `formats.FORMATS`. `timeout_s` bounds a whole attempt. `rate_per_min`: how many messages a
     minute it takes, more become digests; None: the format's own limit. `link`: address of the console, put into
-    messages for people.
+    messages for people, whose times are in `zone`.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict)
     rate_per_min: int | None = None
     link: str = ""
+    zone: tzinfo = UTC
 
     @property
     def key(self) -> bytes | None:
