@@ -1,0 +1,243 @@
+"""ECharts options of the console. Pure: data and language in, a dictionary out."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from citywarden.model.alert import Severity
+from dashboards.console import palette
+from dashboards.console.words import word
+
+Options = dict[str, object]
+FONT = '"Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif'
+LINES = (palette.RED, palette.ORANGE, palette.YELLOW, palette.ACCENT, palette.GOOD)
+HOUR_MS = 3_600_000
+
+
+def wall_ms(ts_ms: int, zone: ZoneInfo) -> int:
+    """A time moved so that a chart set to UTC shows the city's clock, wherever the browser stands."""
+    offset = datetime.fromtimestamp(ts_ms / 1000, zone).utcoffset()
+    return ts_ms + (0 if offset is None else int(offset.total_seconds() * 1000))
+
+
+def _base(scale: float) -> Options:
+    return {
+        "animation": False,
+        "useUTC": True,
+        "backgroundColor": "transparent",
+        "textStyle": {"fontFamily": FONT, "color": palette.DIM, "fontSize": round(13 * scale)},
+        "tooltip": {
+            "trigger": "axis",
+            "backgroundColor": "#101a29",
+            "borderColor": "#2c3d56",
+            "textStyle": {"color": palette.TEXT, "fontFamily": FONT, "fontSize": round(13 * scale)},
+        },
+    }
+
+
+def _axis(kind: str, size: float, **more: object) -> Options:
+    return {
+        "type": kind,
+        "axisLine": {"lineStyle": {"color": palette.LINE}},
+        "axisTick": {"show": False},
+        "splitLine": {"show": kind == "value", "lineStyle": {"color": "#131d2b"}},
+        "axisLabel": {"color": palette.DIM, "fontSize": round(13 * size), "hideOverlap": True},
+        **more,
+    }
+
+
+def _grid(scale: float, **sides: float) -> Options:
+    placed = {"left": 8, "right": 12, "top": 12, "bottom": 4} | sides
+    return {"containLabel": True} | {side: round(px * scale) for side, px in placed.items()}
+
+
+def alerts_chart(
+    hours: Sequence[tuple[int, Mapping[str, int]]], language: str, zone: ZoneInfo, scale: float = 1.0
+) -> Options:
+    """Stacked bars: alerts of each hour by severity."""
+    labels = [f"{datetime.fromtimestamp(start / 1000, zone):%H}" for start, _ in hours]
+    series = [
+        {
+            "type": "bar",
+            "stack": "alerts",
+            "name": word(severity.word, language),
+            "itemStyle": {"color": palette.SEVERITY[severity]},
+            "barWidth": "62%",
+            "data": [counts.get(severity.word, 0) for _, counts in hours],
+        }
+        for severity in Severity
+    ]
+    return _base(scale) | {
+        "grid": _grid(scale),
+        "xAxis": _axis("category", scale, data=labels),
+        "yAxis": _axis("value", scale, minInterval=1, splitNumber=3),
+        "series": series,
+    }
+
+
+def depth_chart(
+    lines: Sequence[tuple[str, Sequence[tuple[int, float]]]],
+    bands_cm: Sequence[float],
+    zone: ZoneInfo,
+    scale: float = 1.0,
+) -> Options:
+    """A line per flood point against the depth bands; the names stand at the right."""
+    deepest = max((cm for _, rows in lines for _, cm in rows), default=0.0)
+    marks = [
+        {"yAxis": limit, "lineStyle": {"color": colour, "opacity": 0.5, "type": "dashed"}}
+        for limit, colour in zip(bands_cm, (palette.YELLOW, palette.ORANGE, palette.RED), strict=False)
+    ]
+    series: list[Options] = [
+        {
+            "type": "line",
+            "name": name,
+            "showSymbol": False,
+            "lineStyle": {"width": 2.4 * scale, "color": colour},
+            "itemStyle": {"color": colour},
+            "data": [[wall_ms(ts, zone), round(cm, 1)] for ts, cm in rows],
+        }
+        for (name, rows), colour in zip(lines, LINES, strict=False)
+    ]
+    if series:
+        series[0]["markLine"] = {"silent": True, "symbol": "none", "label": {"show": False}, "data": marks}
+    legend = {
+        "type": "scroll",
+        "orient": "vertical",
+        "right": 0,
+        "top": "middle",
+        "itemWidth": round(14 * scale),
+        "itemHeight": round(6 * scale),
+        "icon": "roundRect",
+        "textStyle": {
+            "color": palette.TEXT,
+            "fontSize": round(13 * scale),
+            "width": round(118 * scale),
+            "overflow": "truncate",
+        },
+    }
+    return _base(scale) | {
+        "grid": _grid(scale, right=165),
+        "legend": legend,
+        "xAxis": _axis("time", scale, splitNumber=4),
+        "yAxis": _axis("value", scale, min=0, max=max(20, round(deepest / 10 + 0.5) * 10), splitNumber=3),
+        "series": series,
+    }
+
+
+def work_chart(rows: Sequence[tuple[str, float, float]], language: str, scale: float = 1.0) -> Options:
+    """A bar per vehicle: hours worked, over a pale bar of hours demanded."""
+    names = [name for name, _, _ in rows]
+    bar = {"type": "bar", "barWidth": "58%", "barGap": "-100%"}
+    return _base(scale) | {
+        "grid": _grid(scale),
+        "xAxis": _axis(
+            "category",
+            scale,
+            data=names,
+            axisLabel={
+                "color": palette.DIM,
+                "fontSize": round(12 * scale),
+                "interval": 0,
+                "width": round(62 * scale),
+                "overflow": "truncate",
+            },
+        ),
+        "yAxis": _axis("value", scale, splitNumber=3),
+        "series": [
+            bar
+            | {
+                "name": word("plan", language),
+                "data": [round(wanted, 2) for _, _, wanted in rows],
+                "itemStyle": {"color": "#1d2a3d", "borderRadius": 3},
+            },
+            bar
+            | {
+                "name": word("working", language),
+                "data": [round(done, 2) for _, done, _ in rows],
+                "itemStyle": {"color": palette.GOOD, "borderRadius": 3},
+            },
+        ],
+    }
+
+
+def timeline_chart(
+    spans: Sequence[tuple[str, int, int]],
+    windows: Sequence[tuple[str, str, int, int]],
+    bounds: tuple[int, int],
+    language: str,
+    zone: ZoneInfo,
+) -> Options:
+    """The day as two bands: task windows (name, verdict, start, end) over what the vehicle did (state, start, end)."""
+    shape = (
+        "(params, api) => { const row = api.value(0); const a = api.coord([api.value(1), row]);"
+        " const b = api.coord([api.value(2), row]); const h = api.size([0, 1])[1] * (row === 1 ? 0.42 : 0.62);"
+        " return {type: 'rect', shape: {x: a[0], y: a[1] - h / 2, width: Math.max(1, b[0] - a[0]), height: h,"
+        " r: row === 1 ? 4 : 0}, style: {fill: api.visual('color'), stroke: row === 1 ? '#8fa0b6' : null}}; }"
+    )
+    verdicts = {"met": "#1d5c44", "not_met": "#6e2430", "open": "#1c4d63", "not_judged": "#453d63"}
+    data: list[Options] = [
+        {
+            "name": word(state, language),
+            "value": [0, wall_ms(start, zone), wall_ms(end, zone)],
+            "itemStyle": {"color": palette.STATE.get(state, palette.GREY)},
+        }
+        for state, start, end in spans
+    ]
+    data += [
+        {
+            "name": name,
+            "value": [1, wall_ms(max(start, bounds[0]), zone), wall_ms(min(end, bounds[1]), zone)],
+            "itemStyle": {"color": verdicts.get(verdict, palette.LINE)},
+        }
+        for name, verdict, start, end in windows
+    ]
+    return _base(1.0) | {
+        "grid": {"left": 8, "right": 18, "top": 6, "bottom": 4, "containLabel": True},
+        "tooltip": {
+            "trigger": "item",
+            "backgroundColor": "#101a29",
+            "borderColor": "#2c3d56",
+            "textStyle": {"color": palette.TEXT, "fontFamily": FONT},
+            ":formatter": "p => { const t = ms => new Date(ms).toISOString().slice(11, 16);"
+            " const s = document.createElement('span'); s.textContent ="
+            " `${p.name}  ${t(p.value[1])} – ${t(p.value[2])}`; return s; }",
+        },
+        "xAxis": _axis("time", 1.15, min=wall_ms(bounds[0], zone), max=wall_ms(bounds[1], zone), splitNumber=12),
+        "yAxis": _axis(
+            "category", 1.15, data=[word("activity", language), word("plan", language)], splitLine={"show": False}
+        ),
+        "series": [{"type": "custom", ":renderItem": shape, "encode": {"x": [1, 2], "y": 0}, "data": data}],
+    }
+
+
+def history_chart(
+    rows: Sequence[tuple[int, float]],
+    name: str,
+    unit: str,
+    zone: ZoneInfo,
+    alert: tuple[int, int | None, float | None, str] | None = None,
+) -> Options:
+    """One quantity over time; the alert (raised, resolved, threshold, colour) is shaded."""
+    series: Options = {
+        "type": "line",
+        "name": f"{name} {unit}".strip(),
+        "showSymbol": len(rows) < 40,
+        "lineStyle": {"width": 2.4, "color": palette.ACCENT},
+        "itemStyle": {"color": palette.ACCENT},
+        "areaStyle": {"color": palette.ACCENT, "opacity": 0.08},
+        "data": [[wall_ms(ts, zone), value] for ts, value in rows],
+    }
+    if alert is not None and rows:
+        raised, resolved, threshold, colour = alert
+        end = resolved if resolved is not None else max(raised, rows[-1][0])
+        edges = [{"xAxis": wall_ms(raised, zone)}, {"xAxis": wall_ms(end, zone)}]
+        series["markArea"] = {"silent": True, "itemStyle": {"color": colour, "opacity": 0.14}, "data": [edges]}
+        if threshold is not None:
+            line = {"yAxis": threshold, "lineStyle": {"color": colour, "type": "dashed"}}
+            series["markLine"] = {"silent": True, "symbol": "none", "label": {"show": False}, "data": [line]}
+    return _base(1.15) | {
+        "grid": _grid(1.0, top=24),
+        "xAxis": _axis("time", 1.15),
+        "yAxis": _axis("value", 1.15, scale=True, name=unit, nameTextStyle={"color": palette.DIM}),
+        "series": [series],
+    }

@@ -1,0 +1,148 @@
+"""The history of one device, around an alert or up to now."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from nicegui import ui
+
+from citywarden.columns import Reading
+from citywarden.model.alert import Alert
+from citywarden.model.device import Device, DeviceKey
+from citywarden.model.errors import NotFound
+from citywarden.model.kind import Form, Kind, Quantity
+from dashboards.console import palette
+from dashboards.console.broadcast import Broadcast
+from dashboards.console.charts import history_chart
+from dashboards.console.desk import HOUR_MS, read_registry
+from dashboards.console.markup import Html, html, table
+from dashboards.console.session import Session, begin, district_names
+from dashboards.sources import Sources
+
+HOURS = 6
+BEFORE_MS, AFTER_MS = 3 * HOUR_MS, HOUR_MS
+"""How much is shown before an alert was raised and after it was resolved."""
+POINTS = 1500
+"""Points a chart is given at most; of more, every n-th."""
+
+
+async def find_device(sources: Sources, kind: str, device: str, tenant: str | None) -> Device | None:
+    """The device of the address. Without a tenant: the first of that name."""
+    if tenant:
+        try:
+            return await sources.devices.get(DeviceKey(tenant, kind, device))
+        except NotFound:
+            pass
+    heard = sources.live.devices(kind) if kind in sources.kinds else ()
+    known = next((d for d in heard if d.id == device), None)
+    if known is not None:
+        return known
+    registry = await read_registry(sources.devices)
+    return next((d for key, d in registry.items() if (key.kind, key.id) == (kind, device)), None)
+
+
+async def device_page(
+    sources: Sources,
+    broadcast: Broadcast,
+    address: tuple[str, str, str | None],
+    alert_id: str | None = None,
+    lang: str | None = None,
+) -> None:
+    """Build a device's history for one browser. `address`: kind, device, tenant."""
+    kind, device = sources.kinds.get(address[0]), await find_device(sources, *address)
+    alert: Alert | None = None
+    if alert_id:
+        try:
+            alert = await sources.alerts.get(alert_id)
+        except NotFound:
+            alert = None
+    with ui.element("main").classes("cw-page"):
+        session = begin(sources, broadcast, "device_history", lang)
+        body = ui.element("div").classes("cw-body")
+    if kind is None or device is None:
+        with body:
+            session.label("unknown_device", "cw-empty")
+        return
+    readings = await read_history(sources, device, alert)
+
+    def draw() -> None:
+        body.clear()
+        with body:
+            _draw(session, kind, device, readings, alert)
+
+    draw()
+    session.redraw.append(draw)
+
+
+async def read_history(sources: Sources, device: Device, alert: Alert | None) -> Sequence[Reading]:
+    """Readings around the alert, else of the last hours."""
+    now_ms = sources.now_ms()
+    start, stop = now_ms - HOURS * HOUR_MS, now_ms + 1
+    if alert is not None:
+        start = alert.raised_ms - BEFORE_MS
+        stop = min(stop, (alert.resolved_ms or now_ms) + AFTER_MS)
+    return await sources.store.series(device.key, start, stop, 20_000)
+
+
+def _draw(session: Session, kind: Kind, device: Device, readings: Sequence[Reading], alert: Alert | None) -> None:
+    ui.html(_head(session, kind, device, alert), sanitize=False)
+    shown = [q for q in kind.numeric if any(q.field in r.values for r in readings)]
+    if not readings:
+        session_text = session.say("no_readings")
+        ui.html(html('<p class="cw-empty">{t}</p>', t=session_text), sanitize=False)
+    with ui.element("div").classes("cw-three"):
+        for quantity in sorted(shown, key=lambda q: q.form is Form.FLAG):
+            with ui.element("div").classes("cw-panel"):
+                name = quantity.en if session.language == "en" else quantity.zh
+                ui.label(f"{name} {quantity.unit}".strip()).classes("cw-h")
+                ui.echart(_chart(session, quantity, name, readings, alert))
+    ui.html(_latest(session, kind, device), sanitize=False)
+
+
+def _chart(
+    session: Session, quantity: Quantity, name: str, readings: Sequence[Reading], alert: Alert | None
+) -> dict[str, object]:
+    rows = [(r.ts_ms, float(r.values[quantity.field])) for r in readings if quantity.field in r.values]
+    step = -(-len(rows) // POINTS)
+    marked = None
+    if alert is not None:
+        threshold = alert.threshold if alert.unit and alert.unit == quantity.unit else None
+        marked = (alert.raised_ms, alert.resolved_ms, threshold, palette.SEVERITY[alert.severity])
+    return history_chart(rows[::step], name, quantity.unit, session.sources.timezone, marked)
+
+
+def _head(session: Session, kind: Kind, device: Device, alert: Alert | None) -> Html:
+    names = district_names(session.sources.districts)
+    at = 1 if session.language == "en" else 0
+    district = names[device.district][at] if device.district in names else device.district
+    facts = " · ".join(filter(None, (kind.en if at else kind.zh, device.id, district, device.owner)))
+    said = session.say("last_hours").replace("{n}", str(HOURS))
+    if alert is not None:
+        summary = alert.summary.get(session.language) or alert.rule
+        said = f"{session.say(alert.severity.word)} · {summary} · {session.say(alert.status.value)}"
+    return html(
+        '<div class="cw-title"><h1>{n}</h1><span>{f}</span></div><p class="cw-h">{s}</p>',
+        n=device.name or device.id,
+        f=facts,
+        s=said,
+    )
+
+
+def _latest(session: Session, kind: Kind, device: Device) -> Html:
+    reading = session.sources.live.of(device.key)
+    if reading is None:
+        return Html("")
+    zone = session.sources.timezone
+    rows: list[list[object]] = []
+    for quantity in kind.quantities:
+        value = reading.values.get(quantity.field)
+        if value is not None and value != "":
+            yes = "✓" if value else "✗"
+            text = yes if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+            rows.append([quantity.en if session.language == "en" else quantity.zh, f"{text} {quantity.unit}".strip()])
+    when = f"{datetime.fromtimestamp(reading.ts_ms / 1000, zone):%Y-%m-%d %H:%M:%S}"
+    return html(
+        '<section class="cw-panel"><p class="cw-h">{t} · {w}</p>{b}</section>',
+        t=session.say("latest"),
+        w=when,
+        b=table(["", ""], rows, (1,)),
+    )

@@ -1,0 +1,46 @@
+"""HTML for tables and titles, escaped by construction."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+
+class Html(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def html(template: str, **values: object) -> Html:
+    """Fill a template; whatever is not `Html` is escaped."""
+    return Html(template.format(**{name: v if isinstance(v, Html) else escape(str(v)) for name, v in values.items()}))
+
+
+def join(parts: Iterable[Html], between: str = "") -> Html:
+    return Html(between.join(parts))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> Html:
+    """A table; columns in `numbers` are set right."""
+
+    def cell(tag: str, i: int, value: object) -> Html:
+        kind = Html(' class="n"' if i in numbers else "")
+        return html("<{tag}{kind}>{value}</{tag}>", tag=Html(tag), kind=kind, value=value)
+
+    head = join(cell("th", i, h) for i, h in enumerate(heads))
+    body = join(html("<tr>{r}</tr>", r=join(cell("td", i, v) for i, v in enumerate(row))) for row in rows)
+    inner = html("<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", head=head, body=body)
+    return html('<div class="cw-scrollx"><table class="cw-table">{inner}</table></div>', inner=inner)
+
+
+def bar(pct: float | None) -> Html:
+    """A share as a small bar and a number."""
+    if pct is None:
+        return Html("–")
+    width = max(0.0, min(100.0, pct))
+    return html('<span class="cw-bar"><i style="width:{w}%"></i></span>{n} %', w=f"{width:.1f}", n=f"{pct:.1f}")
+
+
+def figures(tiles: Iterable[tuple[str, str, str]]) -> Html:
+    """A strip of figures: (label, value, unit)."""
+    one = '<div class="cw-tile"><h2>{k}</h2><p class="cw-number"><b>{v}</b><small>{u}</small></p></div>'
+    return html('<section class="cw-strip small">{t}</section>', t=join(html(one, k=k, v=v, u=u) for k, v, u in tiles))

@@ -1,0 +1,168 @@
+// Open alerts on the wall, or the whole inbox with filters and many at once.
+import { ago, listen, now, remember, remembered, store } from "citywarden-console";
+
+const SEVERITIES = ["critical", "major", "minor", "info"];
+
+export default {
+  template: `
+    <section class="cw-alerts" :class="{ inbox }">
+      <header>
+        <h2>{{ inbox ? words.inbox : words.open_alerts }}<b>{{ counted.total }}</b></h2>
+        <div class="cw-counts">
+          <button v-for="s in severities" :key="s" :class="[s, { on: severity === s, none: !counted.counts[s] }]"
+            :disabled="!inbox" @click="severity = severity === s ? '' : s; ask()"><i></i>{{ counted.counts[s] ?? 0
+            }}<span v-if="inbox">{{ words[s] }}</span></button>
+        </div>
+        <div v-if="inbox" class="cw-filters">
+          <input type="search" v-model="search" :placeholder="words.search" :aria-label="words.search" />
+          <select v-model="status" @change="ask()" :aria-label="words.status">
+            <option value="open">{{ words.open_alerts }}</option>
+            <option v-for="s in ['firing', 'acknowledged', 'resolved']" :key="s" :value="s">{{ words[s] }}</option>
+            <option value="">{{ words.any_status }}</option></select>
+        </div>
+        <div v-if="inbox && chosen.length" class="cw-bulk"><span>{{ words.selected.replace('{n}', chosen.length) }}</span>
+          <button @click="begin('acknowledge', chosen)">{{ words.acknowledge }}</button>
+          <button @click="begin('resolve', chosen)">{{ words.resolve }}</button>
+          <button class="quiet" @click="chosen = []">{{ words.cancel }}</button></div>
+      </header>
+      <div class="cw-scroll">
+        <TransitionGroup name="cw-card" tag="div" class="cw-cards">
+          <article v-for="a in shown" :key="a.id" :data-id="a.id" :class="[a.severity, a.status]" @click="focus(a)">
+            <input v-if="inbox && a.status !== 'resolved'" type="checkbox" :value="a.id" v-model="chosen"
+              :aria-label="words.select" @click.stop />
+            <div class="cw-what">
+              <p class="cw-place"><b>{{ a.place }}</b><time :title="stamp(a.raised_ms)">{{ age(a) }}</time></p>
+              <p class="cw-summary">{{ lang === 'en' ? a.en : a.zh }}</p>
+              <p class="cw-foot"><span class="cw-severity">{{ words[a.severity] }}</span><span v-if="a.district">{{
+                district(a) }}</span><span v-if="a.stale">{{ words.stale_alert }}</span>
+                <span v-if="a.by || a.note" class="cw-by" :title="a.note ?? ''">✓ {{ a.by }}<template v-if="a.note"
+                > · {{ a.note }}</template></span>
+                <span v-if="a.status === 'resolved'" class="cw-resolved">{{ words.resolved }}</span></p>
+            </div>
+            <div class="cw-do"><a v-if="inbox" :href="href(a)" @click.stop>{{ words.history }}</a>
+              <button v-if="a.status === 'firing'" @click.stop="begin('acknowledge', [a.id])">{{ words.acknowledge
+              }}</button>
+              <button v-else-if="inbox && a.status === 'acknowledged'" class="quiet"
+                @click.stop="begin('resolve', [a.id])">{{ words.resolve }}</button></div>
+          </article>
+        </TransitionGroup>
+        <p v-if="loaded && !shown.length" class="cw-calm"><i></i>{{ inbox ? words.nothing_found : words.none_open }}</p>
+        <button v-if="inbox && next" class="quiet cw-next" @click="ask(true)">{{ words.load_more }}</button>
+      </div>
+      <a v-if="!inbox && counted.more > 0" class="cw-more" :href="inboxHref">{{ words.more.replace('{n}', counted.more)
+        }}</a>
+      <dialog ref="dialog" class="cw-dialog" @close="doing = null">
+        <form v-if="doing" @submit.prevent="send">
+          <h3>{{ words[doing.what] }}<small v-if="doing.ids.length > 1">{{ words.selected.replace('{n}',
+            doing.ids.length) }}</small></h3>
+          <p v-if="subject" class="cw-summary">{{ subject.place }} · {{ lang === 'en' ? subject.en : subject.zh }}</p>
+          <label>{{ words.who }}<input name="who" v-model.trim="by" maxlength="60" autocomplete="name" /></label>
+          <label>{{ words.note }}<textarea name="note" v-model.trim="note" maxlength="500" rows="3"></textarea></label>
+          <p v-if="error" class="cw-error" role="alert">{{ words[error] }}</p>
+          <footer><button type="button" class="quiet" @click="close">{{ words.cancel }}</button>
+            <button type="submit" :disabled="busy">{{ words.send }}</button></footer>
+        </form>
+      </dialog>
+    </section>`,
+  props: { words: Object, lang: String, inbox: Boolean, names: Object, timezone: String },
+  data: () => ({
+    severities: SEVERITIES, counted: store.alerts, own: [], at: now(), loaded: store.ready, next: null, chosen: [],
+    severity: "", status: "open", search: "", doing: null, by: "", note: "", error: "", busy: false,
+  }),
+  computed: {
+    shown() {
+      const all = this.inbox ? this.own : this.counted.list;
+      if (!this.inbox) return all;
+      const wanted = this.search.trim().toLowerCase();
+      return all.filter((a) => this.fits(a) && (!wanted
+        || [a.place, a.subject, a.zh, a.en, a.rule, a.district, a.note, a.by].join(" ").toLowerCase().includes(wanted)));
+    },
+    subject() {
+      return this.doing?.ids.length === 1 ? this.shown.find((a) => a.id === this.doing.ids[0]) : null;
+    },
+    inboxHref() {
+      return `${window.path_prefix ?? ""}/alerts?lang=${this.lang}`;
+    },
+  },
+  mounted() {
+    this.stop = listen((changed) => {
+      if (!changed.full && !changed.alerts) return;
+      this.counted = store.alerts;
+      if (this.inbox) this.merge(store.alerts.list);
+      else this.loaded = true;
+    });
+    this.timer = setInterval(() => (this.at = now()), 1000);
+    this.by = remembered("who");
+    if (this.inbox) this.$nextTick(() => this.ask());
+  },
+  unmounted() {
+    this.stop();
+    clearInterval(this.timer);
+  },
+  methods: {
+    age(a) {
+      return ago(a.raised_ms, this.words, this.at);
+    },
+    stamp(ms) {
+      return new Date(ms).toLocaleString(this.lang, { timeZone: this.timezone });
+    },
+    district(a) {
+      return this.names?.[a.district]?.[this.lang === "en" ? 1 : 0] ?? a.district;
+    },
+    href(a) {
+      return `${window.path_prefix ?? ""}${a.link}&lang=${this.lang}`;
+    },
+    focus(a) {
+      if (this.inbox) location.href = this.href(a);
+      else window.dispatchEvent(new CustomEvent("cw:focus", { detail: a.id }));
+    },
+    fits(a) {
+      return (!this.severity || a.severity === this.severity)
+        && (!this.status || a.status === this.status || (this.status === "open" && a.status !== "resolved"));
+    },
+    ask(more = false) {
+      this.$emit("query", { status: this.status, severity: this.severity, cursor: more ? this.next : null });
+    },
+    page({ items, next, more }) {
+      const known = new Set(more ? this.own.map((a) => a.id) : []);
+      this.own = more ? [...this.own, ...items.filter((a) => !known.has(a.id))] : items;
+      this.next = next;
+      this.loaded = true;
+    },
+    merge(list) {
+      const fresh = new Map(list.map((a) => [a.id, a]));
+      this.own = this.own.map((a) => fresh.get(a.id) ?? a);
+      const known = new Set(this.own.map((a) => a.id));
+      const added = list.filter((a) => !known.has(a.id) && this.fits(a));
+      if (added.length) this.own = [...added, ...this.own];
+    },
+    begin(what, ids) {
+      this.doing = { what, ids: [...ids] };
+      this.note = this.error = "";
+      this.$nextTick(() => {
+        this.$refs.dialog.showModal();
+        this.$refs.dialog.querySelector(this.by ? "textarea" : "input").focus();
+      });
+    },
+    close() {
+      this.$refs.dialog.close();
+    },
+    send() {
+      if (!this.by) {
+        this.error = "who_missing";
+        return;
+      }
+      remember("who", this.by);
+      this.busy = true;
+      this.$emit("act", { what: this.doing.what, ids: this.doing.ids, by: this.by, note: this.note || null });
+    },
+    answered({ ok, changed }) {
+      this.busy = false;
+      this.error = ok ? "" : "failed";
+      const fresh = new Map(changed.map((a) => [a.id, a]));
+      this.own = this.own.map((a) => fresh.get(a.id) ?? a);
+      this.chosen = this.chosen.filter((id) => !fresh.has(id));
+      if (ok) this.close();
+    },
+  },
+};

@@ -1,0 +1,455 @@
+// The city on one map: districts, planned roads, every device, open alerts. Leaflet gives the projection and the
+// gestures; everything is drawn on three canvases (ground, things, pulses), so thousands of devices cost one redraw.
+import { leaflet as L } from "nicegui-leaflet";
+import { listen, store } from "citywarden-console";
+
+const CLICK_PX = 16;
+const PULSE_MS = 2200;
+const FRAME_MS = 60;
+const FLOOD = { dry: 0, watch: 1, yellow: 2, orange: 3, red: 4 };
+
+export default {
+  template: `
+    <div class="cw-map">
+      <div ref="map" class="cw-map-ground"></div>
+      <canvas v-for="layer in 3" :key="layer" ref="canvas"></canvas>
+      <div ref="tip" class="cw-tip" v-show="tip !== null"></div>
+      <div class="cw-legend">
+        <button v-for="[kind, name, states] in legend" :key="kind" :class="{ hidden: hidden[kind] }"
+          @click="toggle(kind)"><b>{{ name }}</b><span v-for="state in states" :key="state"><i
+          :class="kind" :style="{ '--c': colours[kind === 'road' ? 'road' : 'state'][state] }"></i>{{ words[state]
+          }}</span></button>
+      </div>
+    </div>`,
+  props: { words: Object, lang: String, districts: Object, colours: Object, kinds: Object, day: Object, zones: Array },
+  data: () => ({ hidden: {}, tip: null }),
+  computed: {
+    legend() {
+      const states = {
+        streetlight: ["lit", "off", "dark", "faulty"], waterlogging: ["watch", "yellow", "orange", "red"],
+        gas: ["safe", "low", "high"], vehicle: ["working", "idle", "driving", "offline"],
+      };
+      const roads = ["road", this.words.plan, ["covered", "open", "missed", "ahead"]];
+      if (this.day) {
+        return [["road", this.words.plan, ["covered", "missed", "open", "ahead"]],
+          ["track", this.words.activity, ["working", "idle", "driving", "unknown"]]];
+      }
+      const rows = Object.entries(this.kinds).map(([kind, names]) => [
+        kind, this.lang === "en" ? names.en : names.zh, states[kind] ?? ["ok", "no_data"],
+      ]);
+      return [...rows, roads];
+    },
+  },
+  mounted() {
+    this.map = L.map(this.$refs.map, {
+      attributionControl: false, zoomControl: false, zoomSnap: 0.25, zoomAnimation: false, fadeAnimation: false,
+      preferCanvas: true, center: [22.54, 114.06], zoom: 11,
+    });
+    this.map.on("move zoom resize", () => this.drawAll());
+    this.map.on("dragstart", () => (this.moved = true));
+    this.$refs.map.addEventListener("wheel", () => (this.moved = true), { passive: true });
+    this.map.on("click", (e) => this.open(e.containerPoint));
+    this.map.on("mousemove", (e) => this.hover(e.containerPoint));
+    this.map.on("mouseout", () => this.showTip(null));
+    this.watcher = new ResizeObserver(() => this.resize());
+    this.watcher.observe(this.$el);
+    this.focus = (e) => this.goTo(e.detail);
+    window.addEventListener("cw:focus", this.focus);
+    this.resize();
+    this.fit();
+    if (!this.day) {
+      this.stop = listen((changed) => {
+        if (changed.full && !this.fitted) this.fit();
+        if (changed.roads) this.drawGround();
+        if (changed.map || changed.full) this.drawThings();
+        if (changed.full || changed.pulses || changed.alerts) this.animate();
+      });
+    }
+    this.animate();
+    document.addEventListener("visibilitychange", this.animate);
+  },
+  unmounted() {
+    this.stop?.();
+    this.watcher.disconnect();
+    window.removeEventListener("cw:focus", this.focus);
+    document.removeEventListener("visibilitychange", this.animate);
+    clearTimeout(this.timer);
+    this.map.remove();
+  },
+  watch: {
+    lang() {
+      this.drawAll();
+    },
+    day() {
+      if (!this.fitted) this.fit();
+      this.drawAll();
+    },
+  },
+  methods: {
+    // ---- view
+    resize() {
+      const { clientWidth: w, clientHeight: h } = this.$el;
+      const ratio = window.devicePixelRatio || 1;
+      for (const canvas of this.$refs.canvas) {
+        canvas.width = w * ratio;
+        canvas.height = h * ratio;
+        canvas.getContext("2d").setTransform(ratio, 0, 0, ratio, 0, 0);
+      }
+      this.size = [w, h];
+      this.u = Math.min(2.4, Math.max(0.85, Math.min(w / 1400, h / 700)));
+      this.map.invalidateSize({ animate: false });
+      if (this.fitted && !this.moved) this.fit();
+      this.drawAll();
+    },
+    fit() {
+      const points = [];
+      if (this.day) {
+        for (const road of this.day.roads) for (const run of road[3]) points.push(...run[4]);
+        for (const [, line] of this.day.track) points.push(...line);
+      } else {
+        for (const t of store.things.values()) points.push([t.lon, t.lat]);
+      }
+      if (points.length) this.fitted = store.ready || !!this.day;
+      const box = points.length ? bounds(points, this.day ? 0 : 0.01) : bounds(outline(this.districts), 0);
+      if (box && this.size[0] && this.size[1]) this.map.fitBounds(box, { padding: [30, 30], animate: false });
+    },
+    goTo(id) {
+      const pulse = store.pulses.find((p) => p[0] === id);
+      if (!pulse) return;
+      this.moved = true;
+      this.map.setView([pulse[2], pulse[1]], Math.max(this.map.getZoom(), 15.5), { animate: false });
+    },
+    at(lon, lat) {
+      return this.map.latLngToContainerPoint([lat, lon]);
+    },
+    context(layer) {
+      const context = this.$refs.canvas[layer].getContext("2d");
+      context.clearRect(0, 0, ...this.size);
+      context.lineJoin = context.lineCap = "round";
+      return context;
+    },
+    drawAll() {
+      if (!this.size?.[0]) return;
+      this.drawGround();
+      this.drawThings();
+      this.drawPulses();
+    },
+    // ---- ground
+    drawGround() {
+      const c = this.context(0);
+      for (const feature of this.districts?.features ?? []) {
+        c.beginPath();
+        for (const ring of rings(feature.geometry)) this.trace(c, ring);
+        c.fillStyle = "rgba(40, 62, 92, 0.20)";
+        c.fill("evenodd");
+        c.strokeStyle = "rgba(120, 160, 205, 0.42)";
+        c.lineWidth = 1.2 * this.u;
+        c.stroke();
+      }
+      this.drawZones(c);
+      if (!this.hidden.road) for (const road of this.day?.roads ?? store.roads.values()) this.drawRoad(c, road);
+      this.drawNames(c);
+      if (this.day && !this.hidden.track) this.drawTrack(c);
+    },
+    drawZones(c) {
+      for (const zone of this.zones ?? []) {
+        c.beginPath();
+        for (const ring of zone.rings) this.trace(c, ring);
+        c.fillStyle = "rgba(140, 160, 190, 0.13)";
+        c.fill("evenodd");
+        c.strokeStyle = "rgba(160, 180, 210, 0.45)";
+        c.lineWidth = this.u;
+        c.setLineDash([4, 4]);
+        c.stroke();
+        c.setLineDash([]);
+      }
+    },
+    drawRoad(c, road) {
+      const wide = (this.day ? 9 : 4) * this.u;
+      for (const pass of [0, 1]) {
+        for (const [state, , , , line] of road[3]) {
+          c.beginPath();
+          this.trace(c, line);
+          c.globalAlpha = pass ? (this.day ? 0.75 : 0.9) : 0.8;
+          c.strokeStyle = pass ? this.colours.road[state] : "#05080d";
+          c.lineWidth = pass ? (state === "ahead" ? wide * 0.6 : wide) : wide + 2.5 * this.u;
+          c.stroke();
+        }
+      }
+      c.globalAlpha = 1;
+    },
+    drawTrack(c) {
+      for (const [state, line] of this.day.track) {
+        c.beginPath();
+        this.trace(c, line);
+        c.strokeStyle = this.colours.state[state] ?? this.colours.state.unknown;
+        c.lineWidth = 2.2 * this.u;
+        if (state === "unknown") c.setLineDash([3, 6]);
+        c.stroke();
+        c.setLineDash([]);
+      }
+      for (const [lon, lat, , state] of this.day.stops ?? []) {
+        const p = this.at(lon, lat);
+        disc(c, p, 4 * this.u, this.colours.state[state], "#05080d");
+      }
+    },
+    drawNames(c) {
+      c.font = `600 ${13 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
+      c.textAlign = "center";
+      c.fillStyle = "rgba(160, 185, 215, 0.55)";
+      for (const feature of this.districts?.features ?? []) {
+        const middle = centre(feature.geometry);
+        if (!middle) continue;
+        const p = this.at(...middle);
+        const name = this.lang === "en" ? feature.properties?.name_en : feature.properties?.name_zh;
+        if (name && inside(p, this.size)) c.fillText(name, p.x, p.y);
+      }
+    },
+    trace(c, line) {
+      line.forEach(([lon, lat], i) => {
+        const p = this.at(lon, lat);
+        if (i) c.lineTo(p.x, p.y);
+        else c.moveTo(p.x, p.y);
+      });
+    },
+    // ---- things
+    drawThings() {
+      const c = this.context(1);
+      if (this.day) return;
+      const by = {};
+      for (const thing of store.things.values()) {
+        if (!this.hidden[thing.kind]) (by[thing.kind] ??= []).push(thing);
+      }
+      const near = Math.min(2, Math.max(0.8, (this.map.getZoom() - 10) / 3)) * this.u;
+      for (const t of by.streetlight ?? []) this.drawLamp(c, t, near);
+      for (const [kind, things] of Object.entries(by)) {
+        if (!["streetlight", "waterlogging", "gas", "vehicle"].includes(kind)) {
+          for (const t of things) disc(c, this.at(t.lon, t.lat), 3 * near, this.colours.state[t.state], "#05080d");
+        }
+      }
+      for (const t of by.gas ?? []) this.drawGas(c, t, near);
+      for (const t of (by.waterlogging ?? []).sort((a, b) => (a.value ?? 0) - (b.value ?? 0))) this.drawFlood(c, t, near);
+      for (const t of by.vehicle ?? []) this.drawTail(c, t);
+      for (const t of by.vehicle ?? []) this.drawVehicle(c, t);
+    },
+    drawLamp(c, t, near) {
+      const p = this.at(t.lon, t.lat);
+      if (!inside(p, this.size)) return;
+      const colour = this.colours.state[t.state];
+      if (t.state === "lit") {
+        c.globalAlpha = 0.16;
+        disc(c, p, 5 * near, colour);
+        c.globalAlpha = 1;
+        disc(c, p, 1.7 * near, colour);
+      } else if (t.state === "no_data") ring(c, p, 2.6 * near, colour, this.u);
+      else if (t.state === "off") disc(c, p, 1.6 * near, colour);
+      else disc(c, p, 3.6 * near, colour, "#05080d");
+    },
+    drawGas(c, t, near) {
+      const p = this.at(t.lon, t.lat);
+      if (!inside(p, this.size)) return;
+      const r = (t.state === "high" ? 9 : t.state === "low" ? 7.5 : 4.2) * near;
+      c.beginPath();
+      c.moveTo(p.x, p.y - r);
+      c.lineTo(p.x + r * 0.9, p.y + r * 0.7);
+      c.lineTo(p.x - r * 0.9, p.y + r * 0.7);
+      c.closePath();
+      const colour = this.colours.state[t.state];
+      c.lineWidth = 1.3 * this.u;
+      c.strokeStyle = t.state === "no_data" ? colour : "#05080d";
+      if (t.state !== "no_data") {
+        c.fillStyle = colour;
+        c.fill();
+      }
+      c.stroke();
+      if (t.state === "low" || t.state === "high") this.note(c, p, r, `${t.value}%`, colour);
+    },
+    drawFlood(c, t, near) {
+      const p = this.at(t.lon, t.lat);
+      if (!inside(p, this.size)) return;
+      const colour = this.colours.state[t.state];
+      const band = FLOOD[t.state] ?? -1;
+      if (band <= 0) {
+        ring(c, p, 3.6 * near, colour, 1.6 * this.u);
+        return;
+      }
+      const r = (5 + Math.min(45, t.value ?? 0) * 0.24) * near;
+      c.globalAlpha = 0.28;
+      disc(c, p, r, colour);
+      c.globalAlpha = 1;
+      ring(c, p, r, colour, 1.8 * this.u);
+      if (band >= 2) this.note(c, p, r, `${t.value} cm`, colour);
+    },
+    drawTail(c, t) {
+      if (t.state === "offline") return;
+      const points = t.tail.map(([lon, lat]) => this.at(lon, lat));
+      c.strokeStyle = this.colours.state[t.state];
+      c.lineWidth = 2.2 * this.u;
+      for (let i = 1; i < points.length; i++) {
+        c.globalAlpha = (0.7 * i) / points.length;
+        c.beginPath();
+        c.moveTo(points[i - 1].x, points[i - 1].y);
+        c.lineTo(points[i].x, points[i].y);
+        c.stroke();
+      }
+      c.globalAlpha = 1;
+    },
+    drawVehicle(c, t) {
+      const p = this.at(t.lon, t.lat);
+      if (!inside(p, this.size)) return;
+      const s = 8.5 * this.u;
+      c.save();
+      c.translate(p.x, p.y);
+      c.rotate(((t.heading ?? 0) * Math.PI) / 180);
+      c.beginPath();
+      c.moveTo(0, -s);
+      c.lineTo(s * 0.72, s * 0.8);
+      c.lineTo(0, s * 0.42);
+      c.lineTo(-s * 0.72, s * 0.8);
+      c.closePath();
+      c.fillStyle = this.colours.state[t.state];
+      c.strokeStyle = "#05080d";
+      c.lineWidth = 1.8 * this.u;
+      c.stroke();
+      c.fill();
+      c.restore();
+    },
+    note(c, p, r, text, colour) {
+      c.font = `700 ${12.5 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
+      c.textAlign = "left";
+      c.lineWidth = 3.5 * this.u;
+      c.strokeStyle = "rgba(5, 8, 13, 0.9)";
+      c.strokeText(text, p.x + r + 4 * this.u, p.y + 4 * this.u);
+      c.fillStyle = colour;
+      c.fillText(text, p.x + r + 4 * this.u, p.y + 4 * this.u);
+    },
+    // ---- pulses
+    animate() {
+      clearTimeout(this.timer);
+      this.drawPulses();
+      const moving = !this.day && store.pulses.some((p) => !p[4]);
+      if (moving && !document.hidden) this.timer = setTimeout(() => requestAnimationFrame(this.animate), FRAME_MS);
+    },
+    drawPulses() {
+      if (!this.size?.[0]) return;
+      const c = this.context(2);
+      if (this.day) return;
+      const phase = (performance.now() % PULSE_MS) / PULSE_MS;
+      for (const [, lon, lat, severity, acknowledged] of store.pulses) {
+        const p = this.at(lon, lat);
+        if (!inside(p, this.size)) continue;
+        const colour = this.colours.severity[severity];
+        const reach = (severity === "critical" ? 34 : severity === "major" ? 27 : 20) * this.u;
+        c.globalAlpha = acknowledged ? 0.55 : 0.95;
+        ring(c, p, 9 * this.u, colour, (acknowledged ? 1.2 : 2) * this.u);
+        if (!acknowledged) {
+          for (const shift of [0, 0.5]) {
+            const t = (phase + shift) % 1;
+            c.globalAlpha = 0.6 * (1 - t);
+            ring(c, p, 9 * this.u + t * reach, colour, 2 * this.u);
+          }
+        }
+      }
+      c.globalAlpha = 1;
+    },
+    // ---- hands
+    toggle(kind) {
+      this.hidden = { ...this.hidden, [kind]: !this.hidden[kind] };
+      this.drawAll();
+    },
+    nearest(point) {
+      let best = null;
+      let least = CLICK_PX * this.u;
+      if (this.day) return null;
+      for (const t of store.things.values()) {
+        if (this.hidden[t.kind]) continue;
+        const p = this.at(t.lon, t.lat);
+        const d = Math.hypot(p.x - point.x, p.y - point.y) * (t.kind === "vehicle" ? 0.6 : 1);
+        if (d < least) [best, least] = [t, d];
+      }
+      return best;
+    },
+    open(point) {
+      const t = this.nearest(point);
+      if (t) this.$emit("open", { kind: t.kind, id: t.id, tenant: t.tenant });
+    },
+    hover(point) {
+      const t = this.nearest(point);
+      this.$refs.map.style.cursor = t ? "pointer" : "";
+      this.showTip(t, point);
+    },
+    showTip(t, point) {
+      this.tip = t?.n ?? null;
+      if (!t) return;
+      const unit = { streetlight: "W", waterlogging: "cm", gas: "%LEL", vehicle: "km/h" }[t.kind] ?? "";
+      const tip = this.$refs.tip;
+      const name = document.createElement("b");
+      name.textContent = t.name || t.id;
+      const state = document.createElement("span");
+      state.textContent = this.words[t.state] ?? t.state;
+      state.style.color = this.colours.state[t.state];
+      const value = document.createElement("span");
+      value.textContent = t.value === null || t.value === undefined ? "" : `${t.value} ${unit}`;
+      tip.replaceChildren(name, state, value);
+      tip.style.left = `${Math.min(point.x + 16, this.size[0] - 190)}px`;
+      tip.style.top = `${Math.min(point.y + 12, this.size[1] - 60)}px`;
+    },
+  },
+};
+
+function disc(c, p, r, colour, edge) {
+  c.beginPath();
+  c.arc(p.x, p.y, r, 0, 7);
+  c.fillStyle = colour;
+  c.fill();
+  if (edge) {
+    c.strokeStyle = edge;
+    c.lineWidth = 1;
+    c.stroke();
+  }
+}
+
+function ring(c, p, r, colour, width) {
+  c.beginPath();
+  c.arc(p.x, p.y, r, 0, 7);
+  c.strokeStyle = colour;
+  c.lineWidth = width;
+  c.stroke();
+}
+
+function inside(p, [w, h]) {
+  return p.x > -40 && p.y > -40 && p.x < w + 40 && p.y < h + 40;
+}
+
+function rings(geometry) {
+  return geometry.type === "MultiPolygon" ? geometry.coordinates.flat() : geometry.coordinates;
+}
+
+function outline(districts) {
+  return (districts?.features ?? []).flatMap((feature) => rings(feature.geometry).flat());
+}
+
+function bounds(points, trim) {
+  if (!points.length) return null;
+  const cut = (values) => {
+    values.sort((a, b) => a - b);
+    const k = Math.floor(values.length * trim);
+    return [values[k], values[values.length - 1 - k]];
+  };
+  const [west, east] = cut(points.map((p) => p[0]));
+  const [south, north] = cut(points.map((p) => p[1]));
+  return [[south - 0.0015, west - 0.0015], [north + 0.0015, east + 0.0015]];
+}
+
+function centre(geometry) {
+  const ring = rings(geometry).reduce((a, b) => (b.length > a.length ? b : a), []);
+  if (!ring.length) return null;
+  let [area, x, y] = [0, 0, 0];
+  for (let i = 0; i < ring.length - 1; i++) {
+    const cross = ring[i][0] * ring[i + 1][1] - ring[i + 1][0] * ring[i][1];
+    area += cross;
+    x += (ring[i][0] + ring[i + 1][0]) * cross;
+    y += (ring[i][1] + ring[i + 1][1]) * cross;
+  }
+  return area ? [x / (3 * area), y / (3 * area)] : ring[0];
+}

@@ -1,0 +1,65 @@
+// Clock, city, lamp, ways to the other pages, language. It also receives the frames for the whole page.
+import { listen, now, store, take } from "citywarden-console";
+
+export default {
+  template: `
+    <header class="cw-top">
+      <a class="cw-brand" :href="link('/')"><svg viewBox="0 0 32 32" aria-hidden="true"><path
+        d="M4 28V15l6-4v17M12 28V6l8-3v25M22 28V13l6 4v11" /></svg><b>{{ city }}</b><span>{{ words[title] }}</span></a>
+      <nav><a v-for="[path, key] in pages" :key="path" :href="link(path)" :class="{ here: key === title }"
+        >{{ words[key] }}</a></nav>
+      <div class="cw-lamp" :class="{ bad: !health.ok }" :title="wrong"><i></i><span>{{ health.ok ? words.healthy
+        : words.unhealthy }}</span></div>
+      <button class="cw-language" @click="$emit('language')">{{ words.language }}</button>
+      <div class="cw-clock"><b>{{ time }}</b><span>{{ day }}</span></div>
+    </header>`,
+  props: { words: Object, lang: String, city: String, title: String, timezone: String },
+  data: () => ({ health: store.health, time: "", day: "", pages: [["/", "wall"], ["/alerts", "inbox"],
+    ["/supervision", "supervision"]] }),
+  computed: {
+    wrong() {
+      return Object.entries(this.health.wrong ?? {}).map(([part, what]) => `${part}: ${what}`).join("\n");
+    },
+  },
+  mounted() {
+    this.stop = listen((changed) => {
+      if (changed.health) this.health = store.health;
+    });
+    this.tick();
+    this.timer = setInterval(this.tick, 1000);
+    this.measure = () => this.$emit("screen", Math.min(innerWidth / 1920, innerHeight / 1080));
+    this.measure();
+    window.addEventListener("resize", this.measure);
+  },
+  unmounted() {
+    this.stop();
+    clearInterval(this.timer);
+    window.removeEventListener("resize", this.measure);
+  },
+  watch: {
+    lang(value) {
+      this.tick();
+      document.documentElement.lang = value;
+      const url = new URL(location.href);
+      url.searchParams.set("lang", value);
+      history.replaceState(null, "", url);
+    },
+  },
+  methods: {
+    frame(frame) {
+      take(frame);
+      this.$emit("shown", frame.seq);
+    },
+    link(path) {
+      return `${window.path_prefix ?? ""}${path}?lang=${this.lang}`;
+    },
+    tick() {
+      const at = new Date(now());
+      const zone = { timeZone: this.timezone };
+      this.time = at.toLocaleTimeString("en-GB", zone);
+      this.day = at.toLocaleDateString(this.lang === "en" ? "en-GB" : "zh-CN", {
+        ...zone, year: "numeric", month: "long", day: "numeric", weekday: "long",
+      });
+    },
+  },
+};

@@ -1,0 +1,88 @@
+"""`python -m tests.console.preview [--port P] [--empty] [--storm]`: the console over a made-up city.
+
+The tests steer it through `/_test/...`; a person just looks at it.
+"""
+
+import argparse
+import asyncio
+import gc
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import Client
+
+from citywarden.model.alert import Severity
+from dashboards.console import mount
+from tests.console.fakes import City, alert, make_city
+
+
+def build(city: City) -> FastAPI:
+    """The console and the tests' handles on one application."""
+
+    async def live_on() -> None:
+        while True:
+            await asyncio.sleep(1)
+            city.clock.ms += 1000
+            if city.devices:
+                city.report_all()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        going = asyncio.create_task(live_on())
+        yield
+        going.cancel()
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.post("/_test/alert/{name}")
+    def raise_alert(name: str, device: str = "GD-001", text: str = "甲烷 77 %LEL") -> None:
+        who = next((d for d in city.devices if d.id == device), None)
+        now = city.clock()
+        city.inbox.put(alert(0, who, Severity.CRITICAL, text, f"en {text}", id=name, raised_ms=now, updated_ms=now))
+
+    @app.get("/_test/state")
+    def state() -> dict[str, object]:
+        gc.collect()
+        return {
+            "calls": city.inbox.calls,
+            "viewers": len(broadcast.viewers),
+            "listeners": len(city.live._listeners),
+            "clients": len(Client.instances),
+            "tasks": sum(task.get_name().startswith("console ") for task in asyncio.all_tasks()),
+            "figures": city_figures(),
+        }
+
+    def city_figures() -> object:
+        f = broadcast.scene.figures()
+        return {"lighting": f.lighting_pct, "flooded": f.flooded, "lel": f.max_lel_pct, "vehicles": dict(f.vehicles),
+                "coverage": f.coverage_pct, "tasks": dict(f.tasks)}  # fmt: skip
+
+    broadcast = mount(app, city.sources, storage_secret="only for the preview")
+    return app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8090)
+    parser.add_argument("--empty", action="store_true")
+    parser.add_argument("--storm", action="store_true")
+    parser.add_argument("--lang", default="zh-CN")
+    args = parser.parse_args()
+    city = make_city(args.empty, args.lang)
+    if args.storm:
+        for n in range(500):
+            city.inbox.put(
+                alert(200 + n, city.devices[n], Severity(1 + n % 4), "很长的说明文字，" * 12, "A very long text, " * 14)
+            )
+    with socket.socket() as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        door.bind(("127.0.0.1", args.port))
+        print(f"http://127.0.0.1:{door.getsockname()[1]}", flush=True)
+        uvicorn.Server(uvicorn.Config(build(city), log_level="warning")).run([door])
+
+
+if __name__ == "__main__":
+    main()
