@@ -115,7 +115,10 @@ def _plain(found: object) -> dict[str, NDArray[np.generic]]:
     """Arrays of a result, masked texts as None."""
     assert isinstance(found, dict)
     return {
-        name: column.filled(None) if isinstance(column, np.ma.MaskedArray) else column for name, column in found.items()
+        name: np.where(np.ma.getmaskarray(column), np.array(None), column.data)
+        if isinstance(column, np.ma.MaskedArray)
+        else column
+        for name, column in found.items()
     }
 
 
