@@ -56,6 +56,8 @@ class Timing:
 
 
 PATIENT = Timing()
+SHORT_LIVED = 3
+"""Connections in a row that soon end before a second server with our client id is suspected."""
 
 
 async def receive(subscription: Subscription, sink: Sink, observe: Observer, timing: Timing = PATIENT) -> None:
@@ -112,11 +114,19 @@ class _Receiver:
             try:
                 await self._connection()
             except ConnectionEnded as end:
-                self._observe(end.status)
                 if loop.time() - began >= self._timing.stable_s:
                     attempt = 0
+                self._observe(self._suspect(end.status, attempt))
                 await self._pause(self._timing.wait_s(end.status.cause, attempt))
                 attempt += 1
+
+    def _suspect(self, status: Status, attempt: int) -> Status:
+        """Many brokers do not say why they close: when it happens again and again, name the usual reason."""
+        if status.state is not State.LOST or status.cause is not Cause.BROKER_LEFT or attempt < SHORT_LIVED:
+            return status
+        name = self._subscription.client_id
+        hint = f"{status.detail}, again soon after connecting: does a second server use the client id {name!r}?"
+        return Status(status.state, status.cause, hint)
 
     async def _connection(self) -> None:
         """One connection from its beginning to its end. Returns when stopping, else raises ConnectionEnded."""
@@ -167,7 +177,9 @@ class _Receiver:
         try:
             async with asyncio.timeout(self._timing.connect_s):
                 answer = await connection.log_in()
-                await connection.subscribe()
+                connection.subscribe()
+                if not answer.session_present:
+                    await connection.subscribed()
         except TimeoutError:
             raise self._refused(Cause.TIMEOUT, "connected, but the broker does not answer") from None
         session = "session resumed" if answer.session_present else "new session"

@@ -127,7 +127,9 @@ class Connection(asyncio.Protocol):
         self._ids: list[int] = []
         self._bytes = 0
         self._paused = self._hushed = False
-        self._answer: mqtt5.ConnAckPacket | mqtt5.SubAckPacket | None = None
+        self._answer: mqtt5.ConnAckPacket | None = None
+        self._subscribed = False
+        self._owed = 0
         self._ended: Status | None = None
         self._news = asyncio.Event()
         self._closed = asyncio.Event()
@@ -194,8 +196,10 @@ class Connection(asyncio.Protocol):
 
     def _take_in(self, packet: mqtt5.Packet) -> None:
         match packet:
-            case mqtt5.ConnAckPacket() | mqtt5.SubAckPacket():
+            case mqtt5.ConnAckPacket():
                 self._answer = packet
+            case mqtt5.SubAckPacket():
+                self._check_subscription(packet)
             case mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER):
                 name = self._subscription.client_id
                 detail = f"another client connected as {name!r}: does a second server use the same client id?"
@@ -219,15 +223,6 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and self._ended is None:
             self._transport.write(data)
 
-    async def _reply(self) -> mqtt5.ConnAckPacket | mqtt5.SubAckPacket:
-        while self._answer is None:
-            if self._ended:
-                raise ConnectionEnded(self._ended)
-            self._news.clear()
-            await self._news.wait()
-        answer, self._answer = self._answer, None
-        return answer
-
     async def log_in(self) -> mqtt5.ConnAckPacket:
         """Connect and resume (or begin) the session. Raises ConnectionEnded when refused."""
         wish, endpoint = self._subscription, self._subscription.endpoint
@@ -242,21 +237,28 @@ class Connection(asyncio.Protocol):
             max_packet_size=wish.max_packet_bytes,
         )
         self._write(packet.write())
-        try:
-            answer = await self._reply()
-        except ConnectionEnded as end:
-            hint = f"{end.status.detail} before it answered: wrong user or password, or it does not speak MQTT 5"
-            raise ConnectionEnded(Status(State.REFUSED, Cause.BROKER_REFUSED, hint)) from None
-        if not isinstance(answer, mqtt5.ConnAckPacket):
-            raise ConnectionEnded(Status(State.LOST, Cause.MALFORMED, "the broker did not answer CONNECT first"))
-        if answer.reason_code != mqtt5.ConnAckReasonCode.SUCCESS:
-            cause = _REFUSALS.get(int(answer.reason_code), Cause.BROKER_REFUSED)
-            detail = f"the broker refused the connection: {answer.reason_str or answer.reason_code.name.lower()}"
+        while self._answer is None:
+            if self._ended:
+                hint = f"{self._ended.detail} before it answered: wrong user or password, or it does not speak MQTT 5"
+                raise ConnectionEnded(Status(State.REFUSED, Cause.BROKER_REFUSED, hint))
+            await self._wait()
+        code, reason = self._answer.reason_code, self._answer.reason_str
+        if code != mqtt5.ConnAckReasonCode.SUCCESS:
+            cause = _REFUSALS.get(int(code), Cause.BROKER_REFUSED)
+            detail = f"the broker refused the connection: {reason or code.name.lower()}"
             raise ConnectionEnded(Status(State.REFUSED, cause, detail))
-        return answer
+        return self._answer
 
-    async def subscribe(self) -> None:
-        """Subscribe to all filters, QoS 1; retained messages come with a new subscription, not with each connection."""
+    async def _wait(self) -> None:
+        """Until something has happened."""
+        self._news.clear()
+        await self._news.wait()
+
+    def subscribe(self) -> None:
+        """Subscribe to all filters, QoS 1; retained messages come with a new subscription, not with each connection.
+
+        A broker that resumes a session may first want the messages of it acknowledged, then answer (rumqttd).
+        """
         filters = [
             mqtt5.TopicFilter(
                 pattern,
@@ -267,25 +269,35 @@ class Connection(asyncio.Protocol):
             for pattern in self._subscription.filters
         ]
         self._write(mqtt5.SubscribePacket(_SUBSCRIBE_ID, filters).write())
-        answer = await self._reply()
-        codes = answer.reason_codes if isinstance(answer, mqtt5.SubAckPacket) else []
-        refused = [f"{f.pattern}: {c.name.lower()}" for f, c in zip(filters, codes, strict=False) if int(c) >= 0x80]
+
+    def _check_subscription(self, packet: mqtt5.SubAckPacket) -> None:
+        filters, codes = self._subscription.filters, packet.reason_codes
+        refused = [f"{f}: {c.name.lower()}" for f, c in zip(filters, codes, strict=False) if int(c) >= 0x80]
         if refused or len(codes) != len(filters):
             detail = f"the broker refused the subscription: {', '.join(refused) or 'not every filter was answered'}"
-            raise ConnectionEnded(Status(State.REFUSED, Cause.SUBSCRIPTION_REFUSED, detail))
+            self._end(Status(State.REFUSED, Cause.SUBSCRIPTION_REFUSED, detail))
+        else:
+            self._subscribed = True
+
+    async def subscribed(self) -> None:
+        """Wait until the broker has granted every filter. Raises ConnectionEnded when it does not."""
+        while not self._subscribed:
+            if self._ended:
+                raise ConnectionEnded(self._ended)
+            await self._wait()
 
     async def collected(self) -> int:
         """Wait until there are messages to take; returns how many. 0 only after `hush`."""
         while not self._messages and not self._hushed:
             if self._ended:
                 raise ConnectionEnded(self._ended)
-            self._news.clear()
-            await self._news.wait()
+            await self._wait()
         return len(self._messages)
 
     def take(self) -> tuple[list[RawMessage], list[int]]:
         """All messages collected so far, and the packet ids to acknowledge once they are stored."""
         taken = self._messages, self._ids
+        self._owed = len(self._ids)
         self._messages, self._ids, self._bytes = [], [], 0
         if self._paused and not self._hushed and self._transport is not None and self._ended is None:
             self._paused = False
@@ -305,12 +317,16 @@ class Connection(asyncio.Protocol):
 
     def acknowledge(self, ids: Sequence[int]) -> None:
         """One write of all PUBACKs, in the order of arrival (which rumqttd insists on)."""
+        self._owed = 0
         if ids:
             self._write((np.array(ids, ">u4") | np.uint32(_PUBACK)).astype(">u4").tobytes())
 
     def ping(self) -> bool:
-        """Ask for a sign of life. False when there was none since the last call: the connection is dead."""
-        if not self.heard and not self._paused:
+        """Ask for a sign of life. False when there was none since the last call: the connection is dead.
+
+        While we owe acknowledgements silence means nothing: rumqttd answers no ping then.
+        """
+        if not (self.heard or self._paused or self._owed):
             self._end(Status(State.LOST, Cause.SILENT, "no answer to a ping"))
             return False
         self.heard = False
