@@ -58,7 +58,8 @@ def file_engine(folder: Path) -> Engine:
 
 
 def target(name: str = "dispatch", url: str = "http://127.0.0.1:9/", **known: object) -> Target:
-    return Target(name=name, url=url, secret=SECRET, **known)  # type: ignore[arg-type]
+    """A target that is signed for with SECRET."""
+    return replace(Target(name, url, SECRET), **known)  # type: ignore[arg-type]
 
 
 def desk(engine: Engine, *targets: Target) -> Desk:

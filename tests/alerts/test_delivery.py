@@ -1,7 +1,5 @@
 """From the desk to the receiver over real HTTP: order, every way to fail, restarts, signatures."""
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 from standardwebhooks import Webhook
@@ -11,13 +9,8 @@ from citywarden.alerts.outbox import State
 from citywarden.alerts.verdicts import Schedule
 from citywarden.model.alert import Severity
 from citywarden.model.errors import NotFound
-from tests.alerts.alert_builders import NOW_MS, SECRET, desk, file_engine, finding, target
+from tests.alerts.alert_builders import NOW_MS, SECRET, desk, finding, target
 from tests.alerts.hooks import answer, clock_ms, delivering, hook
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return file_engine(tmp_path)
 
 
 async def test_an_alert_is_posted_signed_and_marked(engine: Engine) -> None:
