@@ -54,7 +54,7 @@ class Checks:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self._expected = {q.field: expectation(q) for q in kind.quantities}
+        self._expected = {q.field: expectation(q) for q in kind.sent}
         self._names = frozenset(self._expected)
 
     def check(self, item: object, received_ms: int, depth: int = 1) -> Refused | None:
@@ -69,10 +69,10 @@ class Checks:
         refused = self._check_ts(item, received_ms) if "ts" in item else None
         if refused is not None:
             return refused
-        for q in self.kind.quantities:
+        for q in self.kind.sent:
             if q.field in item and (reason := judge(q, item[q.field])) is not None:
                 return Refused(reason, f"{q.field}: {shorten(item[q.field])}, expected {self._expected[q.field]}")
-        for q in self.kind.quantities:
+        for q in self.kind.sent:
             if q.required and q.field not in item:
                 return Refused(Reject.MISSING_FIELD, f"{q.field}: missing, expected {self._expected[q.field]}")
         for name, value in item.items():
@@ -101,7 +101,7 @@ class Checks:
         named = ts_given.astype(np.int64)
         fields: dict[str, Floats] = {}
         texts: dict[str, NDArray[np.object_]] = {}
-        for q in self.kind.quantities:
+        for q in self.kind.sent:
             values, odd = _pick(items, q)
             if q.form is Form.TEXT:
                 texts[q.field], missing = _text_column(values, suspect)

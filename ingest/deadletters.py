@@ -20,8 +20,10 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import OperationalError
 
 from citywarden.database import metadata
+from citywarden.model.errors import Unavailable
 from citywarden.model.message import DeadLetter, RawMessage, Reject
 
 dead_letters = Table(
@@ -50,9 +52,15 @@ class DeadLetters:
         self._since_trim = 0
 
     def add(self, letters: Sequence[DeadLetter]) -> int:
-        """Write letters in one transaction; returns how many were new."""
+        """Write letters in one transaction; returns how many were new. Raises Unavailable when that fails."""
         if not letters:
             return 0
+        try:
+            return self._add(letters)
+        except OperationalError as error:
+            raise Unavailable(f"the dead letters cannot be written: {error.orig}") from error
+
+    def _add(self, letters: Sequence[DeadLetter]) -> int:
         c = dead_letters.c
         low, high = min(one.offset for one in letters), max(one.offset for one in letters)
         with self._engine.begin() as connection:

@@ -17,6 +17,7 @@ from citywarden.log.contract import Slice
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kinds
 from citywarden.model.message import MAX_PAYLOAD_BYTES, Channel, DeadLetter, Reject, parse_topic
+from ingest import positions
 from ingest.checks import Checks, Gathered, Item
 from ingest.payload import Refused, parse, shorten
 
@@ -153,7 +154,9 @@ class _Decoding:
             else:
                 self._others(batch, place, i, value)
         received_ms = np.fromiter((m.received_ms for m in self._part.messages), np.int64, len(self._part.messages))
-        columns = tuple(self._columns(batch, received_ms) for batch in self._batches.values() if batch.rows)
+        columns = tuple(
+            positions.place(self._columns(batch, received_ms)) for batch in self._batches.values() if batch.rows
+        )
         self._dead.sort(key=lambda letter: (letter.offset, letter.item))
         return Decoded(
             tuple(one for one in columns if len(one)),

@@ -17,13 +17,13 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
     insert,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError
 
+from citywarden.coordinates import to_wgs84
 from citywarden.database import metadata
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError, NotFound
@@ -47,11 +47,40 @@ devices = Table(
     Column("revision", BigInteger, nullable=False, index=True),
     UniqueConstraint("tenant", "kind", "device"),
 )
+revisions = Table(
+    "device_revision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
+
+class Watch:
+    """What has changed in a registry since the last `drain`, whoever noticed it."""
+
+    def __init__(self) -> None:
+        self._changed: dict[DeviceKey, Device] = {}
+        self._gone: set[DeviceKey] = set()
+
+    def note(self, changed: Iterable[Device], gone: Iterable[DeviceKey]) -> None:
+        for device in changed:
+            self._changed[device.key] = device
+            self._gone.discard(device.key)
+        for key in gone:
+            self._changed.pop(key, None)
+            self._gone.add(key)
+
+    def drain(self) -> tuple[list[Device], list[DeviceKey]]:
+        """(devices now different, keys gone)."""
+        drained = list(self._changed.values()), list(self._gone)
+        self._changed, self._gone = {}, set()
+        return drained
 
 
 class Registry:
     """Registered devices. Every change is written through; `refresh` takes in what other processes changed.
 
+    Positions are kept as they were given, in the device's `crs`; `lookup` and watches give them as WGS-84.
     With `register_unknown` a device that is not known is registered when it first speaks; otherwise it is unknown.
     Not thread-safe: one event loop, or one command, owns it.
     """
@@ -60,12 +89,20 @@ class Registry:
         self._engine = engine
         self._register_unknown = register_unknown
         self._known: dict[DeviceKey, Device] = {}
+        self._placed: dict[DeviceKey, Device] = {}
         self._fresh: dict[DeviceKey, Device] = {}
         self._revision = 0
+        self._watches: list[Watch] = []
         self.refresh()
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def watch(self) -> Watch:
+        """A view of every change from now on, for one reader."""
+        watch = Watch()
+        self._watches.append(watch)
+        return watch
 
     def all(self) -> Sequence[Device]:
         """Every registered device, disabled ones too."""
@@ -73,10 +110,14 @@ class Registry:
 
     def lookup(self, key: DeviceKey) -> Device | None:
         """The device, or None when nobody knows it; never touches the database."""
-        device = self._known.get(key)
+        device = self._placed.get(key)
         if device is None and self._register_unknown:
-            device = self._known[key] = self._fresh[key] = Device(*key)
+            device = self._known[key] = self._placed[key] = self._fresh[key] = Device(*key)
         return device
+
+    def placed(self) -> Sequence[Device]:
+        """Every registered device, positions as WGS-84."""
+        return list(self._placed.values())
 
     def get(self, key: DeviceKey) -> Device:
         """The device; raises NotFound."""
@@ -117,7 +158,7 @@ class Registry:
             for device in changed:
                 if device.key in present:
                     connection.execute(update(devices).where(_is(device.key)).values(_row(device, revision)))
-        self._known.update((device.key, device) for device in changed)
+        self._note(changed, ())
 
     def enable(self, key: DeviceKey, enabled: bool) -> Device:
         """Switch a device on or off; raises NotFound."""
@@ -131,7 +172,7 @@ class Registry:
         with self._engine.begin() as connection:
             revision = _next_revision(connection)
             connection.execute(update(devices).where(_is(key)).values(removed=True, revision=revision))
-        del self._known[key]
+        self._note((), [key])
 
     def refresh(self) -> tuple[list[Device], list[DeviceKey]]:
         """Take in what changed in the database since the last call; returns (devices now different, keys gone)."""
@@ -142,16 +183,34 @@ class Registry:
             key = DeviceKey(row.tenant, row.kind, row.device)
             self._revision = max(self._revision, row.revision)
             if row.removed:
-                if self._known.pop(key, None):
+                if key in self._known:
                     gone.append(key)
                 continue
             device = Device(
                 *key, row.name, row.district, row.lat, row.lon, row.crs, json.loads(row.profile), row.owner, row.enabled
             )
             if self._known.get(key) != device:
-                self._known[key] = device
                 changed.append(device)
+        self._note(changed, gone)
         return changed, gone
+
+    def _note(self, changed: Sequence[Device], gone: Sequence[DeviceKey]) -> None:
+        placed = [_place(device) for device in changed]
+        self._known.update((device.key, device) for device in changed)
+        self._placed.update((device.key, device) for device in placed)
+        for key in gone:
+            self._known.pop(key, None)
+            self._placed.pop(key, None)
+        for watch in self._watches:
+            watch.note(placed, gone)
+
+
+def _place(device: Device) -> Device:
+    """The device with its position as WGS-84; `crs` goes on naming what it reports in itself."""
+    if device.lat is None or device.lon is None or device.crs in ("wgs84", "cgcs2000"):
+        return device
+    lat, lon = to_wgs84(device.lat, device.lon, device.crs)
+    return replace(device, lat=float(lat), lon=float(lon))
 
 
 def _is(key: DeviceKey) -> ColumnElement[bool]:
@@ -177,7 +236,10 @@ def _row(device: Device, revision: int) -> dict[str, object]:
 
 
 def _next_revision(connection: Connection) -> int:
-    return int(connection.execute(select(func.coalesce(func.max(devices.c.revision), 0))).scalar_one()) + 1
+    """Counts up first of all, which takes the write lock: revisions become visible in their order."""
+    if connection.execute(update(revisions).values(revision=revisions.c.revision + 1)).rowcount == 0:
+        connection.execute(insert(revisions).values(id=1, revision=1))
+    return int(connection.execute(select(revisions.c.revision)).scalar_one())
 
 
 def _present(connection: Connection, keys: set[DeviceKey]) -> Iterable[DeviceKey]:

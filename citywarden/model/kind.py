@@ -21,7 +21,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """One field of a kind. `low`/`high` are inclusive, in `unit`; None means no bound on that side."""
+    """One field of a kind. `low`/`high` are inclusive, in `unit`; None means no bound on that side.
+
+    `derived`: made by the server, never taken from a message.
+    """
 
     field: str
     form: Form
@@ -31,6 +34,7 @@ class Quantity:
     low: float | None = None
     high: float | None = None
     required: bool = False
+    derived: bool = False
 
 
 def number(field: str, unit: str, bounds: tuple[float | None, float | None], zh: str, en: str) -> Quantity:
@@ -82,6 +86,11 @@ class Kind:
     def quantity(self, name: str) -> Quantity | None:
         """The row of a field, or None."""
         return next((q for q in self.quantities if q.field == name), None)
+
+    @property
+    def sent(self) -> tuple[Quantity, ...]:
+        """Quantities that a message may carry."""
+        return tuple(q for q in self.quantities if not q.derived)
 
     @property
     def numeric(self) -> tuple[Quantity, ...]:

@@ -32,6 +32,8 @@ KIND = Kind(
         number("load_kg", "kg", (0, 60_000), "载重", "Load"),
         number("hdop", "", (0, 50), "水平精度因子", "HDOP"),
         number("odometer_km", "km", (0, None), "里程", "Odometer"),
+        replace(number("raw_lat", "°", (-90, 90), "原始纬度", "Latitude as sent"), derived=True),
+        replace(number("raw_lon", "°", (-180, 180), "原始经度", "Longitude as sent"), derived=True),
     ),
     interval_s=10.0,
     sample=sample,

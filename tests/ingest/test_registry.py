@@ -58,3 +58,25 @@ def test_unknown_devices_are_registered_only_when_asked(engine: Engine) -> None:
 def test_absent_devices_are_named(engine: Engine) -> None:
     with pytest.raises(NotFound, match="no device t/gas/x"):
         Registry(engine).remove(DeviceKey("t", "gas", "x"))
+
+
+def test_a_watch_sees_every_change_once(engine: Engine) -> None:
+    server = Registry(engine)
+    watch = server.watch()
+    gas = device("gas", "G1")
+    Registry(engine).add([gas])
+    server.refresh()
+    assert watch.drain() == ([gas], [])
+    assert watch.drain() == ([], [])
+    server.remove(gas.key)
+    assert watch.drain() == ([], [gas.key])
+
+
+def test_positions_are_kept_as_given_and_looked_up_as_wgs84(engine: Engine) -> None:
+    registry = Registry(engine)
+    registry.add([device("gas", "G1", lat=22.540383, lon=114.063014, crs="gcj02")])
+    found = registry.lookup(DeviceKey("t", "gas", "G1"))
+    assert found is not None
+    assert (found.lat, found.lon) == pytest.approx((22.5431, 114.0579), abs=1e-5)
+    assert registry.get(found.key).lat == 22.540383
+    assert Registry(engine).placed() == [found]

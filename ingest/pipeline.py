@@ -1,0 +1,155 @@
+"""From the durable log to the store. Each consumer goes its own way through the log, at its own pace.
+
+MQTT --> log.append --> PUBACK
+          |
+          +--> Decoding --> StoreDrain --> store, dead letters      (this module)
+          +--> Decoding --> rules --> alerts                        (citywarden.serve.judge)
+"""
+
+import asyncio
+import logging
+import random
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from citywarden.columns import Columns, concat
+from citywarden.log.contract import Log, Position, Slice
+from citywarden.model.errors import Unavailable
+from citywarden.store.contract import Store
+from ingest.deadletters import DeadLetters
+from ingest.decode import Decoded, Decoder
+from ingest.registry import Registry
+
+STORE_CONSUMER = "store"
+MEMO_MESSAGES = 50_000
+"""Decoded messages remembered so that the second consumer does not decode them again."""
+
+LINGER_S = 0.25
+"""A store write waits this long for company when little is coming in: writing one row costs as much as writing 500."""
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Decoding:
+    """The decoder with its registry, shared by all consumers of one process: each slice is decoded once."""
+
+    def __init__(self, decoder: Decoder, registry: Registry, clock_ms: Callable[[], int]) -> None:
+        self._decoder = decoder
+        self._registry = registry
+        self._clock_ms = clock_ms
+        self._memo: OrderedDict[tuple[int, int, int], Decoded] = OrderedDict()
+        self._held = 0
+        self._refreshed_ms = 0
+        self.unknown_fields: Counter[tuple[str, str]] = Counter()
+
+    def decode(self, part: Slice) -> Decoded:
+        """Readings and dead letters of a slice; an unknown device makes the registry look again, at most 5 times/s."""
+        key = (part.partition, part.first, part.end)
+        decoded = self._memo.get(key)
+        if decoded is not None:
+            return decoded
+        decoded = self._decoder.decode(part)
+        if decoded.unknown_devices and self._clock_ms() - self._refreshed_ms >= 200:
+            self._refreshed_ms = self._clock_ms()
+            if self._registry.refresh()[0]:
+                decoded = self._decoder.decode(part)
+        self._registry.flush()
+        self.unknown_fields.update(decoded.unknown_fields)
+        self._memo[key] = decoded
+        self._held += len(part.messages)
+        while self._held > MEMO_MESSAGES and len(self._memo) > 1:
+            (_, first, end), _gone = self._memo.popitem(last=False)
+            self._held -= end - first
+        return decoded
+
+
+class Backoff:
+    """Waiting times that double from 0.25 s to 30 s, with jitter; a server's own wish (Retry-After) is kept."""
+
+    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
+        self._tries = 0
+
+    def reset(self) -> None:
+        self._tries = 0
+
+    async def wait(self, error: Exception) -> None:
+        """Wait before the next try."""
+        delay = min(30.0, 0.25 * 2.0**self._tries) * random.uniform(0.5, 1.0)
+        self._tries = min(self._tries + 1, 10)
+        wish = getattr(error, "retry_after_s", None)
+        await self._sleep(max(delay, wish or 0.0))
+
+
+class StoreDrain:
+    """Writes the log's readings into the store and its refusals into the dead letters, for as long as it takes.
+
+    The offset moves only after both have it; a store that is down delays this consumer and nothing else.
+    """
+
+    def __init__(self, log: Log, decoding: Decoding, store: Store, letters: DeadLetters, batch: int = 5000) -> None:
+        self._log = log
+        self._decoding = decoding
+        self._store = store
+        self._letters = letters
+        self._batch = batch
+        self._backoff = Backoff()
+        self.trouble: str | None = None
+        self.stored = 0
+        self.known = 0
+        self.dead: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        position = dict(await self._log.saved(STORE_CONSUMER))
+        while True:
+            parts = await self._log.read(position, self._batch)
+            if not parts:
+                await self._log.wait(position, 1.0)
+                await asyncio.sleep(LINGER_S)
+                continue
+            await self._write([self._decoding.decode(part) for part in parts])
+            position.update((part.partition, part.end) for part in parts)
+            await self._log.save(STORE_CONSUMER, position)
+
+    async def _write(self, decoded: Sequence[Decoded]) -> None:
+        letters = [letter for one in decoded for letter in one.dead]
+        if letters:
+            added = await self._until_done(partial(asyncio.to_thread, self._letters.add, letters))
+            if added:
+                self.dead.update(str(letter.reason) for letter in letters)
+        for batch in _by_kind(decoded):
+            written = await self._until_done(partial(self._store.write, batch))
+            self.stored += written.new
+            self.known += written.known
+
+    async def _until_done(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                done = await attempt()
+            except Unavailable as error:
+                if self.trouble is None:
+                    _log.warning("the store does not take data: %s; it waits in the log", error)
+                self.trouble = str(error)
+                await self._backoff.wait(error)
+            else:
+                self.trouble = None
+                self._backoff.reset()
+                return done
+
+
+def _by_kind(decoded: Sequence[Decoded]) -> list[Columns]:
+    parts: dict[str, list[Columns]] = {}
+    for one in decoded:
+        for batch in one.columns:
+            parts.setdefault(batch.kind.name, []).append(batch)
+    return [concat(batches) for batches in parts.values()]
+
+
+def position_of(parts: Sequence[Slice], position: Position) -> Position:
+    """The position after having read `parts` from `position`."""
+    return {**position, **{part.partition: part.end for part in parts}}
