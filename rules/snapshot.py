@@ -1,0 +1,155 @@
+"""What the rules remember as bytes, and back, also under a rule book that has changed since.
+
+Only what stands out is written: devices, their held values and windows, and the devices that are not simply ok.
+What no longer fits is left out: a changed rule keeps the levels it still has, but no waiting; a field or window that no
+rule reads any more is dropped. Whether a device is watched for silence is not kept: that begins anew at the start.
+"""
+
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from citywarden.columns import Ints
+from citywarden.model.device import Device
+from citywarden.model.kind import Kinds
+from rules.roster import NEVER_MS
+from rules.levels import Levels
+from rules.memory import KindState, State, start
+from rules.rulebook import RuleBook
+
+VERSION = 1
+
+_Array = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.int8] | NDArray[np.uint8]
+_Arrays = dict[str, _Array]
+_Header = dict[str, dict[str, list[str]]]
+
+
+def dump(state: State) -> bytes:
+    """Everything the rules remember. Compressed arrays; nothing in it can run code."""
+    arrays: _Arrays = {}
+    header: dict[str, _Header] = {}
+    for name, part in state.kinds.items():
+        if part.roster.slot_of and (part.levels or part.silences):
+            header[name] = _dump_kind(part, name, arrays)
+    text = json.dumps({"version": VERSION, "kinds": header}, ensure_ascii=False)
+    arrays["header"] = np.frombuffer(text.encode(), np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return zlib.compress(buffer.getvalue(), 1)
+
+
+def _dump_kind(part: KindState, name: str, arrays: _Arrays) -> _Header:
+    roster = part.roster
+    keys = list(roster.slot_of)
+    slots = np.fromiter(roster.slot_of.values(), np.int64, len(keys))
+    arrays[f"{name}/newest_ms"] = roster.newest_ms[slots]
+    for field, number in roster.number.items():
+        arrays[f"{name}/number/{field}"] = number[slots]
+    for field, value_ms in roster.value_ms.items():
+        arrays[f"{name}/value_ms/{field}"] = value_ms[slots]
+    for field, first_ms in roster.first_ms.items():
+        arrays[f"{name}/first_ms/{field}"] = first_ms[slots]
+    for (function, field, span_ms), history in roster.histories.items():
+        prefix = f"{name}/window/{function}/{field}/{span_ms}"
+        rank, at_ms, value, weight = history.dump(slots)
+        arrays[f"{prefix}/rank"], arrays[f"{prefix}/at_ms"] = rank, at_ms
+        arrays[f"{prefix}/value"], arrays[f"{prefix}/weight"] = value, weight
+    for rule_id, levels in part.levels.items():
+        _dump_levels(levels, slots, f"{name}/levels/{rule_id}", arrays)
+    for rule_id, silence in part.silences.items():
+        arrays[f"{name}/silent/{rule_id}"] = np.flatnonzero(silence.silent[slots])
+    return {
+        "keys": {"tenant": [key.tenant for key in keys], "id": [key.id for key in keys]},
+        "texts": {field: ["" if w is None else f"={w}" for w in words[slots]] for field, words in roster.text.items()},
+        "rules": {rule_id: [levels.rule.text] for rule_id, levels in part.levels.items()},
+        "severities": {
+            rule_id: [level.severity.word for level in levels.rule.levels] for rule_id, levels in part.levels.items()
+        },
+    }
+
+
+def _dump_levels(levels: Levels, slots: Ints, name: str, arrays: _Arrays) -> None:
+    standing = (levels.level[slots] > 0) | (levels.pending[slots] > 0)
+    for i in levels.timed:
+        standing |= levels.since_ms[i][slots] >= 0
+    rank = np.flatnonzero(standing)
+    some = slots[rank]
+    arrays[f"{name}/rank"] = rank
+    arrays[f"{name}/level"] = levels.level[some]
+    arrays[f"{name}/pending"] = levels.pending[some]
+    arrays[f"{name}/changed_ms"] = levels.changed_ms[some]
+    for i in levels.timed:
+        arrays[f"{name}/since_ms/{i}"] = levels.since_ms[i][some]
+        arrays[f"{name}/until_ms/{i}"] = levels.until_ms[i][some]
+
+
+def load(book: RuleBook, kinds: Kinds, timezone: ZoneInfo, data: bytes, now_ms: int) -> State:
+    """The state of a dump under `book`. Raises ValueError when the bytes are no dump of this version.
+
+    Devices are known by their keys; enrol those of the registry afterwards, so that they have their facts again.
+    """
+    state = start(book, kinds, timezone, now_ms)
+    try:
+        with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as arrays:
+            header = json.loads(arrays["header"].tobytes())
+            if header["version"] != VERSION:
+                raise ValueError(f"the dump has version {header['version']}, expected {VERSION}")
+            for name, facts in header["kinds"].items():
+                if name in state.kinds:
+                    _load_kind(state.kinds[name], name, facts, arrays)
+    except (zlib.error, zipfile.BadZipFile, KeyError, IndexError, TypeError, EOFError, OSError) as error:
+        raise ValueError(f"no dump of rule state: {error}") from error
+    return state
+
+
+def _load_kind(part: KindState, name: str, facts: _Header, arrays: Mapping[str, _Array]) -> None:
+    roster = part.roster
+    tenants, ids = facts["keys"]["tenant"], facts["keys"]["id"]
+    slots = part.enroll([Device(tenant, name, key) for tenant, key in zip(tenants, ids, strict=True)], NEVER_MS)
+    roster.newest_ms[slots] = arrays[f"{name}/newest_ms"]
+    for field, number in roster.number.items():
+        if f"{name}/number/{field}" in arrays:
+            number[slots] = arrays[f"{name}/number/{field}"]
+            roster.value_ms[field][slots] = arrays[f"{name}/value_ms/{field}"]
+    for field, words in roster.text.items():
+        if field in facts["texts"]:
+            words[slots] = np.array([word[1:] if word else None for word in facts["texts"][field]], object)
+            roster.value_ms[field][slots] = arrays[f"{name}/value_ms/{field}"]
+    for field, first_ms in roster.first_ms.items():
+        if f"{name}/first_ms/{field}" in arrays:
+            first_ms[slots] = arrays[f"{name}/first_ms/{field}"]
+    for (function, field, span_ms), history in roster.histories.items():
+        prefix = f"{name}/window/{function}/{field}/{span_ms}"
+        if f"{prefix}/rank" in arrays:
+            rank, at_ms = (arrays[f"{prefix}/{column}"].astype(np.int64) for column in ("rank", "at_ms"))
+            value, weight = (arrays[f"{prefix}/{column}"].astype(np.float64) for column in ("value", "weight"))
+            history.load(slots, rank, at_ms, value, weight)
+    for rule_id, levels in part.levels.items():
+        if rule_id in facts["rules"]:
+            same = facts["rules"][rule_id] == [levels.rule.text]
+            _load_levels(levels, slots, f"{name}/levels/{rule_id}", facts["severities"][rule_id], same, arrays)
+    for rule_id, silence in part.silences.items():
+        if f"{name}/silent/{rule_id}" in arrays:
+            silence.silent[slots[arrays[f"{name}/silent/{rule_id}"]]] = True
+
+
+def _load_levels(
+    levels: Levels, slots: Ints, name: str, words: list[str], same: bool, arrays: Mapping[str, _Array]
+) -> None:
+    some = slots[arrays[f"{name}/rank"]]
+    now = [level.severity.word for level in levels.rule.levels]
+    places = np.array([0, *(now.index(word) + 1 if word in now else 0 for word in words)], np.int8)
+    levels.level[some] = places[arrays[f"{name}/level"]]
+    levels.changed_ms[some] = arrays[f"{name}/changed_ms"]
+    if same:
+        levels.pending[some] = arrays[f"{name}/pending"]
+        for i in levels.timed:
+            levels.since_ms[i][some] = arrays[f"{name}/since_ms/{i}"]
+            levels.until_ms[i][some] = arrays[f"{name}/until_ms/{i}"]
+    levels.stir()
