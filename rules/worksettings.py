@@ -26,7 +26,7 @@ class WorkSettings:
     """Defaults for judging work. Names carry their units; a task's own numbers (buffer, band, coverage) win."""
 
     timezone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
-    speed_bands_kmh: Mapping[Operation, tuple[float, float]] = field(default=BANDS)
+    speed_bands_kmh: Mapping[Operation, tuple[float, float]] = field(default_factory=lambda: BANDS)
 
     # Work duration: points closer than this belong together; a longer gap is unknown.
     max_gap_s: float = 60.0

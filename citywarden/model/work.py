@@ -99,7 +99,7 @@ class TaskReport:
     """What is known of one task. `reasons`: every demand that does not hold (or why it is not judged).
 
     Durations in s, lengths in m, shares in %. `max_deviation_m`: largest distance of a fix from the line inside the
-    window and outside zones, None without a fix.
+    window and outside zones, None without a fix. `notes`: how far the data carries, such as `speed_derived`.
     """
 
     task: str
@@ -123,6 +123,7 @@ class TaskReport:
     overspeed_s: float
     max_deviation_m: float | None
     missed: tuple[MissedRun, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
