@@ -42,10 +42,10 @@ class Act:
 
 
 ACTS: tuple[Act, ...] = (
+    Act("rising_water", "waterlogging", "rising_water", 1, 140, crest_s=45, wane_s=75, pace=16),
+    Act("gas_leak", "gas", "gas_leak", 2, 110, crest_s=20, wane_s=55, pace=16),
     Act("dark_lamp", "streetlight", "dark_lamp", 3, 80),
-    Act("gas_leak", "gas", "gas_leak", 5, 110, crest_s=31, wane_s=55, pace=10),
     Act("silent_detector", "gas", "silent", 8, 75),
-    Act("rising_water", "waterlogging", "rising_water", 10, 130, crest_s=60, wane_s=75, pace=12),
     Act("cycling_lamp", "streetlight", "cycling", 12, 70, pace=6),
     Act("day_burner", "streetlight", "day_burner", 25, 90),
     Act("weak_lamp", "streetlight", "power_low", 45, 80),

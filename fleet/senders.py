@@ -69,8 +69,9 @@ class Turns:
         return min(edges, default=regular)
 
     def first_ms(self, begin_ms: int, share: float) -> int:
-        """The first turn after `begin_ms`."""
-        return self.next_ms(begin_ms, begin_ms, self.interval_s * share)
+        """The first turn after `begin_ms`; soon where something is already wrong."""
+        interval_s = self.interval_s if self.active(begin_ms) is None else min(ALARM_S, self.interval_s)
+        return self.next_ms(begin_ms, begin_ms, interval_s * share)
 
     def fresh(self, now_ms: int) -> bool:
         """Whether nothing was said at or after `now_ms` yet; remembers that it is said now."""
@@ -96,8 +97,9 @@ class Thing:
 
     def history(self, now_ms: int) -> Iterator[Item]:
         step_ms = round(1000 * (LAMP_STEP_S if self.kind.name == "streetlight" else HISTORY_STEP_S))
-        first = now_ms - round(HISTORY_S * 1000) + self.rng.randrange(step_ms)
-        for ts_ms in range(first, now_ms, step_ms):
+        last = now_ms - self.rng.randrange(1000, 3000)
+        steps = round(HISTORY_S * 1000) // step_ms
+        for ts_ms in range(last - (steps - 1) * step_ms, last + 1, step_ms):
             if self.turns.fresh(ts_ms):
                 yield self._sample(ts_ms, None)
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 from random import Random
 
 from citywarden.model.work import Operation
@@ -14,7 +15,7 @@ TRANSFER_KMH = 30.0
 LEAD_S, LAG_S = 70.0, 50.0
 """A window opens this long before the work starts and closes this long after it ends."""
 
-WORK_KMH = {Operation.SWEEP: 7.5, Operation.WASH: 10.0, Operation.SPRINKLE: 13.0, Operation.COLLECT: 6.0}
+WORK_KMH = {Operation.SWEEP: 7.5, Operation.WASH: 10.0, Operation.SPRINKLE: 13.0, Operation.COLLECT: 12.0}
 BLOCKS = {Operation.SWEEP: 4, Operation.WASH: 5, Operation.SPRINKLE: 6, Operation.COLLECT: 3}
 """How many blocks a task is long."""
 
@@ -186,7 +187,7 @@ class Shift:
         )
 
     def _drive_task(self, path: Path, way: Sequence[Junction], behaviour: Behaviour) -> float:
-        start_m, end_m = _block(path)
+        start_m, end_m = self._turn_off(path, way) if behaviour is Behaviour.DETOUR else _block(path)
         if behaviour in (Behaviour.NORMAL, Behaviour.LATE):
             moment_s = self.clock_s
             self._work_along(path)
@@ -200,7 +201,7 @@ class Shift:
             self.drive(path.part(start_m, middle_m), WORK_KMH[self.operation] * 1.4 + 14.0, self.working)
             self._work_along(path.part(middle_m, end_m))
         elif behaviour is Behaviour.DETOUR:
-            self._leave(path.at(start_m)[0], way)
+            self._leave(self.roads.nearest(path.at(start_m)[0]), way)
             self._work_along(path.part(start_m, end_m))
         else:
             self.stand(400.0, self.idle)
@@ -208,13 +209,20 @@ class Shift:
         self._work_along(path.part(end_m, path.length_m))
         return moment_s
 
-    def _leave(self, at: Xy, way: Sequence[Junction]) -> None:
+    def _turn_off(self, path: Path, way: Sequence[Junction]) -> tuple[float, float]:
+        """Measures of the block behind the junction nearest to the middle that has a side road."""
+        lanes = _lanes(path)
+        open_to = [i for i in range(1, len(lanes)) if self._side_roads(way[i], way)]
+        return lanes[min(open_to, key=lambda i: abs(i - 0.6 * len(lanes)))] if open_to else _block(path)
+
+    def _side_roads(self, here: Junction, way: Sequence[Junction]) -> list[Junction]:
+        return [n for n in self.roads.neighbours[here] if n not in way]
+
+    def _leave(self, here: Junction, way: Sequence[Junction]) -> None:
         """Off into a side road for about 340 m and back."""
-        here = self.roads.nearest(at)
-        aside = [n for n in self.roads.neighbours[here] if n not in way] or list(self.roads.neighbours[here])
-        out = self.roads.path([here, aside[0]])
+        aside = (self._side_roads(here, way) or self.roads.neighbours[here])[0]
+        out, back = self.roads.path([here, aside]), self.roads.path([aside, here])
         reach = min(340.0, out.length_m)
-        back = self.roads.path([aside[0], here])
         self.drive(out.part(0.0, reach), 20.0, self.idle)
         self.drive(back.part(back.length_m - reach, back.length_m), 20.0, self.idle)
 
@@ -234,18 +242,22 @@ class Shift:
             self.drive(path, kmh, self.working)
 
     def _collect_along(self, path: Path, kmh: float) -> None:
-        """From bin to bin, about 120 m apart; the lift works all the way, and the load grows at each stop."""
+        """From bin to bin, about 120 m apart; at each stop the lift works and the load grows."""
         stops = max(1, math.ceil(path.length_m / 120.0))
         for i in range(stops):
             piece = path.part(path.length_m * i / stops, path.length_m * (i + 1) / stops)
-            self.drive(piece, kmh, self.working)
+            self.drive(piece, kmh, self.idle)
             before = self.load_kg or EMPTY_KG
             self.load_kg = min(FULL_KG, before + self.rng.uniform(40.0, 110.0))
-            self.stand(20.0, replace(self.working, load_kg=(before, self.load_kg)))
+            self.stand(25.0, replace(self.working, load_kg=(before, self.load_kg)))
+
+
+def _lanes(path: Path) -> list[tuple[float, float]]:
+    """Measures of each block of a way's path; the bits across the junctions lie between them."""
+    return list(pairwise(path.measures))[::2]
 
 
 def _block(path: Path) -> tuple[float, float]:
-    """Measures of the lane past the middle of a task's path: the block that goes wrong."""
-    lanes = list(zip(path.measures, path.measures[1:], strict=False))[::2]
-    index = min(len(lanes) - 1, max(1, round(len(lanes) * 0.6)))
-    return lanes[index]
+    """Measures of the block past the middle of a task's path: the one that goes wrong."""
+    lanes = _lanes(path)
+    return lanes[min(len(lanes) - 1, max(1, round(len(lanes) * 0.6)))]

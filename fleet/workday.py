@@ -63,7 +63,7 @@ CAST = (
 )
 """The vehicles whose first minutes are arranged: what goes wrong is there to see at once."""
 
-REST = (
+MIX = (
     (Operation.SWEEP, 14),
     (Operation.WASH, 6),
     (Operation.SPRINKLE, 6),
@@ -75,8 +75,8 @@ REST = (
 def assign(count: int, rng: Random) -> list[tuple[Operation, Part]]:
     """Operation and part of each of `count` vehicles: the cast first, then ordinary ones in the usual mix."""
     jobs: list[tuple[Operation, Part]] = list(CAST[:count])
-    total = sum(n for _, n in REST)
-    for operation, share in REST:
+    total = sum(n for _, n in MIX)
+    for operation, share in MIX:
         wanted = max(1, round(count * share / total))
         have = sum(1 for job, _ in jobs if job is operation)
         for _ in range(min(wanted - have, count - len(jobs))):
@@ -93,13 +93,13 @@ def plan_shift(
     shift = Shift(roads, operation, home, rng)
     depart(shift, part)
     for n in range(part.before):
-        _next(shift, rng.choices(list(_USUAL), list(_USUAL.values()))[0] if n else Behaviour.NORMAL, sites, live=False)
+        _next(shift, _usual(shift) if n else Behaviour.NORMAL, sites, live=False)
     first = shift.work(part.behaviour, 3 if part.behaviour is Behaviour.LATE else None, _wait(part.behaviour))
     start_s = part.anchor(first) - part.offset_s
     if part.behaviour is Behaviour.SKIP:
         shift.make_up(first)
     while shift.clock_s < start_s + HORIZON_S:
-        _next(shift, rng.choices(list(_USUAL), list(_USUAL.values()))[0], sites, live=True)
+        _next(shift, _usual(shift), sites, live=True)
     shift.park(RESERVE_S)
     return shift, start_s
 
@@ -113,6 +113,13 @@ def depart(shift: Shift, part: Part) -> None:
 
 def _wait(behaviour: Behaviour) -> float:
     return LATE_S if behaviour is Behaviour.LATE else 0.0
+
+
+def _usual(shift: Shift) -> Behaviour:
+    """How the next task goes. Nothing can be skipped between bins, where the lift rests anyway."""
+    behaviour = shift.rng.choices(list(_USUAL), list(_USUAL.values()))[0]
+    bins = shift.operation is Operation.COLLECT and behaviour in (Behaviour.SKIP, Behaviour.SPEEDING)
+    return Behaviour.NORMAL if bins else behaviour
 
 
 def _next(shift: Shift, behaviour: Behaviour, sites: Sequence[Site], live: bool) -> None:
