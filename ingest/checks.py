@@ -5,6 +5,7 @@ item it does not suspect would pass the check.
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -122,11 +123,11 @@ class Checks:
 
 
 def _low(q: Quantity) -> float:
-    return -np.finfo(np.float64).max if q.low is None else q.low
+    return -sys.float_info.max if q.low is None else q.low
 
 
 def _high(q: Quantity) -> float:
-    return np.finfo(np.float64).max if q.high is None else q.high
+    return sys.float_info.max if q.high is None else q.high
 
 
 def _pick(items: Sequence[Item], q: Quantity) -> tuple[list[Any], Bools | None]:

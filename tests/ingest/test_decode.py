@@ -1,0 +1,363 @@
+"""The decoder: a slow twin that is obviously right, bytes of every sort, and the books that must balance."""
+
+import json
+import math
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from citywarden.log.contract import Slice
+from citywarden.model.kind import Form
+from citywarden.model.message import MAX_PAYLOAD_BYTES, RawMessage, Reject
+from ingest.decode import MAX_NAMES, OTHER_NAMES, Decoded, Decoder
+from ingest.timestamps import parse_ts
+from tests.builders import KINDS, NOON_MS, device
+
+DEVICES = [device(kind, f"{kind}-{i}") for kind in KINDS for i in range(3)]
+KNOWN = {d.key: d for d in DEVICES} | {(off := device("gas", "off", enabled=False)).key: off}
+
+
+def topic(kind: str, name: str = "d1", channel: str = "telemetry") -> str:
+    return f"city/t/{kind}/{name}/{channel}"
+
+
+def decode(*messages: RawMessage) -> Decoded:
+    return Decoder(KINDS, KNOWN.get).decode(Slice(0, 1000, messages))
+
+
+def one(payload: bytes | str, where: str = "city/t/gas/gas-0/telemetry", retained: bool = False) -> Decoded:
+    data = payload.encode() if isinstance(payload, str) else payload
+    return decode(RawMessage(where, data, NOON_MS, retained))
+
+
+def reason(decoded: Decoded) -> Reject:
+    (letter,) = decoded.dead
+    assert not decoded.columns
+    return letter.reason
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ('{"h2s_ppm": 1', Reject.BAD_JSON),
+        ("", Reject.BAD_JSON),
+        ('{"h2s_ppm": 1}x', Reject.BAD_JSON),
+        ('\ufeff{"h2s_ppm": 1}', Reject.BAD_JSON),
+        ('{"h2s_ppm": 01}', Reject.BAD_JSON),
+        ('{"h2s_ppm": 1, "note": NaN}', Reject.BAD_JSON),
+        ('{"h2s_ppm": 1, "note": ["\\ud800"]}', Reject.BAD_JSON),
+        ('{"h2s_ppm": 1, "note\\udc00": 1}', Reject.BAD_JSON),
+        (b'{"h2s_ppm": 1, "note": "\xff"}', Reject.BAD_UTF8),
+        (b'{"h2s_ppm": 1, "note": "\xed\xa0\x80"}', Reject.BAD_UTF8),
+        ("[" * 5000 + "]" * 5000, Reject.TOO_DEEP),
+        ('{"h2s_ppm": 1, "note": ' + "[" * 16 + "]" * 16 + "}", Reject.TOO_DEEP),
+        ('[{"h2s_ppm": 1, "note": ' + "[" * 15 + "]" * 15 + "}]", Reject.TOO_DEEP),
+        ("7", Reject.NOT_AN_OBJECT),
+        ('"on"', Reject.NOT_AN_OBJECT),
+        ("null", Reject.NOT_AN_OBJECT),
+        ("NaN", Reject.NOT_AN_OBJECT),
+        ("[[]]", Reject.NOT_AN_OBJECT),
+        ("[]", Reject.EMPTY),
+        ("{}", Reject.EMPTY),
+        ('{"ts": 1795406400000}', Reject.EMPTY),
+        ('{"ts": null, "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": true, "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": 1795406400000.0, "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": "2026-11-23T12:00:00", "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": "0001-01-01T00:00:00+14:00", "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": -1, "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": 123456789012345678901234567890, "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": 18446744073709551615, "h2s_ppm": 1}', Reject.BAD_TS),
+        ('{"ts": "2027-01-01T00:00:00Z", "h2s_ppm": 1}', Reject.FUTURE_TS),
+        ('{"h2s_ppm": 1e999}', Reject.OUT_OF_RANGE),
+        ('{"h2s_ppm": -Infinity}', Reject.OUT_OF_RANGE),
+        ('{"h2s_ppm": 500.0000001}', Reject.OUT_OF_RANGE),
+        ('{"h2s_ppm": "NaN"}', Reject.WRONG_TYPE),
+        ('{"h2s_ppm": [1]}', Reject.WRONG_TYPE),
+    ],
+)
+def test_refused_for_its_reason(payload: bytes | str, expected: Reject) -> None:
+    assert reason(one(payload)) is expected
+
+
+@pytest.mark.parametrize(
+    ("payload", "value"),
+    [("0", 0.0), ("500", 500.0), ("-0", 0.0), ("-0.0", 0.0), ("1e-400", 0.0), ("1E2", 100.0)],
+)
+def test_ends_of_the_range_count(payload: str, value: float) -> None:
+    (batch,) = one(f'{{"h2s_ppm": {payload}}}').columns
+    assert batch.fields["h2s_ppm"].tolist() == [value]
+
+
+def test_a_whole_number_beyond_what_a_float_holds_exactly_is_fine() -> None:
+    for number in ("9007199254740993", "18446744073709551616", "1" + "0" * 300):
+        (batch,) = one(f'{{"energy_kwh": {number}}}', topic("streetlight", "streetlight-0")).columns
+        assert batch.fields["energy_kwh"][0] == float(number)
+    assert reason(one('{"energy_kwh": 1' + "0" * 400 + "}", topic("streetlight", "streetlight-0"))) is (
+        Reject.OUT_OF_RANGE
+    )
+
+
+@pytest.mark.parametrize("text", ["a\\u0000", "a\\nb", "\\u009f", "x" * 257, "\\ud800"])
+def test_odd_texts_are_refused(text: str) -> None:
+    lamp = topic("streetlight", "streetlight-0")
+    assert reason(one(f'{{"fault": "{text}"}}', lamp)) is Reject.OUT_OF_RANGE
+
+
+def test_the_last_of_two_equal_names_counts() -> None:
+    (batch,) = one('{"h2s_ppm": 1, "h2s_ppm": 2}').columns
+    assert batch.fields["h2s_ppm"].tolist() == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("", Reject.BAD_TOPIC),
+        ("city/t/gas/gas-0", Reject.BAD_TOPIC),
+        ("town/t/gas/gas-0/telemetry", Reject.BAD_TOPIC),
+        ("city/t/gas//telemetry", Reject.BAD_TOPIC),
+        ("city/t/gas/gas-0/telemetry/x", Reject.BAD_TOPIC),
+        ("city/t/gas/gas-0/TELEMETRY", Reject.BAD_TOPIC),
+        ("city/t/water/gas-0/telemetry", Reject.UNKNOWN_KIND),
+        ("city/t/gas/nobody/telemetry", Reject.UNKNOWN_DEVICE),
+        ("city/u/gas/gas-0/telemetry", Reject.UNKNOWN_DEVICE),
+        ("city/t/gas/off/telemetry", Reject.DISABLED_DEVICE),
+        ("city/t/gas/nobody/status", Reject.UNKNOWN_DEVICE),
+    ],
+)
+def test_messages_from_nowhere_are_refused(where: str, expected: Reject) -> None:
+    decoded = one('{"h2s_ppm": 1}', where)
+    assert reason(decoded) is expected
+    assert decoded.unknown_devices == (expected is Reject.UNKNOWN_DEVICE)
+
+
+def test_payloads_may_be_256_kib() -> None:
+    fits = b'{"h2s_ppm": 1}'.ljust(MAX_PAYLOAD_BYTES)
+    assert len(one(fits).columns[0]) == 1
+    assert reason(one(fits + b" ")) is Reject.OVERSIZE
+
+
+def test_channels() -> None:
+    def status(payload: bytes, retained: bool = False) -> RawMessage:
+        return RawMessage(topic("gas", "gas-1", "status"), payload, NOON_MS, retained)
+
+    decoded = decode(
+        status(b"online"),
+        status(b"offline", retained=True),
+        status(b"ONLINE"),
+        RawMessage(topic("gas", "gas-1", "event"), b'{"h2s_ppm": 3}', NOON_MS),
+        RawMessage(topic("gas", "gas-1"), b'{"h2s_ppm": 4, "ts": 1795406399000}', NOON_MS),
+        RawMessage(topic("gas", "gas-1"), b'{"h2s_ppm": 5}', NOON_MS, True),
+        RawMessage(topic("gas", "gas-1", "command"), b"{}", NOON_MS),
+        RawMessage(topic("nokind", "nobody", "command/result"), b"\xff", NOON_MS),
+    )
+    assert [(s.device.id, s.online) for s in decoded.statuses] == [("gas-1", True), ("gas-1", False)]
+    assert [(d.offset, d.reason) for d in decoded.dead] == [(1002, Reject.WRONG_TYPE)]
+    assert decoded.retained == 1
+    assert decoded.commands == 2
+    (batch,) = decoded.columns
+    assert batch.fields["h2s_ppm"].tolist() == [4.0, 3.0], "both channels of a device are one device, in time order"
+    assert len(batch.devices) == 1
+    assert batch.ts_given is not None
+    assert batch.ts_given.tolist() == [True, False]
+
+
+def test_unknown_names_are_counted_up_to_a_limit() -> None:
+    decoder = Decoder(KINDS, KNOWN.get)
+    items = [{"h2s_ppm": 1, f"extra{i}": 1} for i in range(MAX_NAMES + 10)]
+    message = RawMessage(topic("gas", "gas-0"), json.dumps(items).encode(), NOON_MS)
+    decoded = decoder.decode(Slice(0, 0, (message,)))
+    assert len(decoded.columns[0]) == MAX_NAMES + 10
+    assert decoded.unknown_fields["gas", OTHER_NAMES] == 10
+    assert len(decoded.unknown_fields) == MAX_NAMES + 1
+
+
+def test_a_change_of_the_registry_counts_at_once() -> None:
+    known = dict(KNOWN)
+    decoder = Decoder(KINDS, known.get)
+    part = Slice(0, 0, (RawMessage(topic("gas", "gas-0"), b'{"h2s_ppm": 1}', NOON_MS),))
+    assert decoder.decode(part).columns
+    gone = known.pop(DEVICES[0].key)
+    assert decoder.decode(part).unknown_devices == 1
+    known[gone.key] = gone
+    assert decoder.decode(part).columns
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2026-11-23T04:00:00Z", NOON_MS),
+        ("2026-11-23t04:00:00z", NOON_MS),
+        ("2026-11-23 12:00:00+08:00", NOON_MS),
+        ("2026-11-22T20:30:00.1239-07:30", NOON_MS + 123),
+        ("2026-11-23T04:00:00.123456789Z", NOON_MS + 123),
+        ("2000-01-01T00:00:00Z", 946_684_800_000),
+        ("1999-12-31T23:59:59.999Z", None),
+        ("2026-11-23T04:00Z", None),
+        ("20261123T040000Z", None),
+        ("2026-11-23T04:00:00+0800", None),
+        ("2026-11-23T04:00:00,5Z", None),
+        ("2026-02-30T04:00:00Z", None),
+        ("2026-11-23T24:00:00Z", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("٢٠٢٦-11-23T04:00:00Z", None),
+        (" 2026-11-23T04:00:00Z", None),
+    ],
+)
+def test_times(text: str, ms: int | None) -> None:
+    assert parse_ts(text) == ms
+
+
+# --- the twin ---------------------------------------------------------------------------------------------------
+
+
+def twin_value_ok(form: Form, low: float | None, high: float | None, value: object) -> bool:
+    if form is Form.FLAG:
+        return value is True or value is False
+    if form is Form.TEXT:
+        return type(value) is str and len(value) <= 256 and all(ord(c) > 31 and not 127 <= ord(c) < 160 for c in value)
+    if type(value) not in (int, float) or not math.isfinite(value):  # type: ignore[arg-type]
+        return False
+    return (low is None or value >= low) and (high is None or value <= high)  # type: ignore[operator]
+
+
+def twin_accepts(kind: str, item: object) -> bool:
+    """Whether an item without odd nesting is taken, by the letter of the contract."""
+    if type(item) is not dict:
+        return False
+    known = {q.field: q for q in KINDS[kind].sent}
+    named = [name for name in item if name in known]
+    if not named or any(q.required and q.field not in item for q in known.values()):
+        return False
+    if "ts" in item:
+        ts = item["ts"]
+        if type(ts) is str:
+            ts = int(datetime.fromisoformat(ts).timestamp() * 1000)
+        if type(ts) is not int or not 946_684_800_000 <= ts <= NOON_MS + 300_000:
+            return False
+    if any(isinstance(v, float) and not math.isfinite(v) for v in item.values()):
+        return False
+    return all(twin_value_ok(known[n].form, known[n].low, known[n].high, item[n]) for n in named)
+
+
+ODD: st.SearchStrategy[object] = st.sampled_from(
+    [None, True, False, 0, 1, -1, 1.5, 1e300, math.nan, math.inf, 10**18, "", "1.5", "on", "x" * 257, "\x07", [], {}]
+)
+TIMES = st.sampled_from(
+    [NOON_MS, NOON_MS - 1, NOON_MS + 300_000, NOON_MS + 300_001, 0, 1795406400, "2026-11-23T04:00:00Z", 1.0, None, True]
+)
+
+
+@st.composite
+def item(draw: st.DrawFn, kind: str) -> object:
+    if draw(st.integers(0, 20)) == 0:
+        return draw(ODD)
+    values: dict[str, Any] = {}
+    if draw(st.integers(0, 3)) > 0:
+        values["ts"] = draw(TIMES) if draw(st.integers(0, 4)) == 0 else NOON_MS - draw(st.integers(0, 5))
+    for q in KINDS[kind].sent:
+        fate = draw(st.integers(0, 12))
+        if fate == 0:
+            values[q.field] = draw(ODD)
+        elif fate < 9 or q.required:
+            good: dict[Form, st.SearchStrategy[Any]] = {
+                Form.FLAG: st.booleans(),
+                Form.TEXT: st.text(st.characters(codec="utf-8", min_codepoint=160), max_size=5),
+                Form.NUMBER: st.sampled_from([q.low or 0, q.high or 1e9, (q.low or 0) + 0.5, 1]),
+            }
+            values[q.field] = draw(good[q.form])
+    if draw(st.integers(0, 6)) == 0:
+        values["extra"] = draw(ODD)
+    return values
+
+
+@st.composite
+def message(draw: st.DrawFn) -> tuple[RawMessage, list[object]]:
+    """A message and the items in it."""
+    who = draw(st.sampled_from(DEVICES))
+    items = draw(st.lists(item(who.kind), min_size=1, max_size=4))
+    single = len(items) == 1 and isinstance(items[0], dict)
+    payload = json.dumps(items[0] if single else items, ensure_ascii=draw(st.booleans())).encode()
+    return RawMessage(topic(who.kind, who.id), payload, NOON_MS), items
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(message(), max_size=12))
+def test_it_accepts_what_the_slow_twin_accepts(sent: list[tuple[RawMessage, list[object]]]) -> None:
+    decoded = decode(*(m for m, _ in sent))
+    expected: list[tuple[str, str, int, dict[str, object]]] = []
+    refused: list[tuple[int, int]] = []
+    for i, (raw, items) in enumerate(sent):
+        kind, name = raw.topic.split("/")[2:4]
+        for k, one_item in enumerate(items):
+            if twin_accepts(kind, one_item):
+                assert isinstance(one_item, dict)
+                ts = one_item.get("ts", NOON_MS)
+                fields = {q.field: one_item[q.field] for q in KINDS[kind].sent if q.field in one_item}
+                expected.append((kind, name, ts if isinstance(ts, int) else NOON_MS, fields))
+            else:
+                refused.append((1000 + i, -1 if raw.payload.startswith(b"{") else k))
+    got = [(b.kind.name, r.device.id, r.ts_ms, dict(r.values)) for b in decoded.columns for r in b.rows()]
+    order = {name: i for i, name in enumerate(dict.fromkeys(kind for kind, *_ in got))}
+    assert sorted(expected, key=lambda e: (order[e[0]], e[1], e[2])) == got
+    assert [(d.offset, d.item) for d in decoded.dead] == sorted(refused)
+
+
+# --- fuzz -------------------------------------------------------------------------------------------------------
+
+
+def accounted(decoded: Decoded, messages: list[RawMessage]) -> None:
+    """Every message is somewhere, and whole messages in exactly one place."""
+    whole = [d.offset for d in decoded.dead if d.item == -1]
+    assert len(whole) == len(set(whole))
+    readings = sum(map(len, decoded.columns)) + sum(d.item >= 0 for d in decoded.dead)
+    items = 0
+    taken = decoded.retained + decoded.commands + len(decoded.statuses) + len(whole)
+    for i, raw in enumerate(messages):
+        if 1000 + i in whole or raw.retained or not raw.topic.endswith(("/telemetry", "/event")):
+            continue
+        value = json.loads(raw.payload)
+        items += len(value) if isinstance(value, list) else 1
+        taken += 1
+    assert readings == items
+    assert taken == len(messages)
+
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["ts", "on", "h2s_ppm", "x"]), inner),
+    max_leaves=8,
+)
+PAYLOADS = st.one_of(
+    st.binary(max_size=60),
+    JSONS.map(lambda value: json.dumps(value).encode()),
+    st.sampled_from([b'{"h2s_ppm": 1}', b"online", b'{"on": true}', b'[{"depth_cm": 3}, {"depth_cm": "3"}]']),
+)
+TOPICS = st.one_of(
+    st.sampled_from([topic(d.kind, d.id, c) for d in DEVICES for c in ("telemetry", "event", "status", "command")]),
+    st.text(max_size=20),
+    st.builds(topic, st.text(max_size=5), st.text(max_size=5)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.builds(RawMessage, TOPICS, PAYLOADS, st.just(NOON_MS), st.booleans()), max_size=8))
+def test_anything_is_accounted_for_exactly_once(messages: list[RawMessage]) -> None:
+    accounted(decode(*messages), messages)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_mutated_payloads_never_raise(data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(sorted(KINDS)))
+    values = data.draw(item(kind))
+    payload = bytearray(json.dumps([values, values]).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(payload) - 1))
+        payload[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
+        payload = payload or bytearray(b"x")
+    raw = RawMessage(topic(kind, f"{kind}-0"), bytes(payload), NOON_MS)
+    accounted(decode(raw), [raw])
