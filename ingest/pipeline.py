@@ -12,12 +12,12 @@ import random
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from citywarden.columns import Columns, concat
 from citywarden.log.contract import Log, Position, Slice
 from citywarden.model.errors import Unavailable
-from citywarden.store.contract import Store
+from citywarden.store.contract import Written
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoded, Decoder
 from ingest.registry import Registry
@@ -85,19 +85,29 @@ class Backoff:
         await self._sleep(max(delay, wish or 0.0))
 
 
+class Writer(Protocol):
+    """The part of a store that the drain needs."""
+
+    async def write(self, batch: Columns) -> Written:
+        """See `Store.write`."""
+
+
 class StoreDrain:
     """Writes the log's readings into the store and its refusals into the dead letters, for as long as it takes.
 
     The offset moves only after both have it; a store that is down delays this consumer and nothing else.
     """
 
-    def __init__(self, log: Log, decoding: Decoding, store: Store, letters: DeadLetters, batch: int = 5000) -> None:
+    def __init__(
+        self, log: Log, decoding: Decoding, store: Writer, letters: DeadLetters, batch: int = 5000,
+        backoff: Backoff | None = None,
+    ) -> None:  # fmt: skip
         self._log = log
         self._decoding = decoding
         self._store = store
-        self._letters = letters
+        self.letters = letters
         self._batch = batch
-        self._backoff = Backoff()
+        self._backoff = backoff or Backoff()
         self.trouble: str | None = None
         self.stored = 0
         self.known = 0
@@ -119,7 +129,7 @@ class StoreDrain:
     async def _write(self, decoded: Sequence[Decoded]) -> None:
         letters = [letter for one in decoded for letter in one.dead]
         if letters:
-            added = await self._until_done(partial(asyncio.to_thread, self._letters.add, letters))
+            added = await self._until_done(partial(asyncio.to_thread, self.letters.add, letters))
             if added:
                 self.dead.update(str(letter.reason) for letter in letters)
         for batch in _by_kind(decoded):
