@@ -16,10 +16,11 @@ from uuid import uuid4
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from citywarden.alerts import archive, machine, progress
+from citywarden.alerts import archive, machine, outbox, progress
 from citywarden.alerts.counters import Counters
 from citywarden.alerts.draft import Audience, Draft, Key, Overtaken
 from citywarden.alerts.machine import Birth, Change, Policy
+from citywarden.alerts.outbox import Delivery, State
 from citywarden.alerts.progress import Position, Snapshot
 from citywarden.alerts.records import Entry, Event
 from citywarden.model.alert import Alert, AlertQuery, Finding, Severity, Status
@@ -141,7 +142,9 @@ class Desk:
 
     def open(self) -> list[Alert]:
         """All alerts that are firing or acknowledged, most severe first, then newest."""
-        told = [e.alert for e in self._open.values() if e.alert.status is not Status.PENDING]
+        # One step, so that other threads may ask too.
+        entries = tuple(self._open.values())
+        told = [e.alert for e in entries if e.alert.status is not Status.PENDING]
         return sorted(told, key=lambda a: (-a.severity, -a.raised_ms, a.id))
 
     def open_keys(self) -> list[OpenKey]:
@@ -322,6 +325,16 @@ class AsyncDesk:
 
     async def history(self, alert_id: str) -> Sequence[Event]:
         return await self.run(self.desk.history, alert_id)
+
+    async def deliveries(
+        self, target: str | None = None, state: State | None = None, limit: int = 100, cursor: str | None = None
+    ) -> Page[Delivery]:
+        """What waits, was taken or was given up, newest first."""
+        return await self.read(partial(outbox.find, target=target, state=state, limit=limit, cursor=cursor))
+
+    async def deliveries_of(self, alert_id: str) -> Sequence[Delivery]:
+        """What has been, or is to be, sent to whom of one alert, oldest first."""
+        return await self.read(partial(outbox.of_alert, alert_id=alert_id))
 
     async def position(self) -> Mapping[int, int]:
         return await self.run(self.desk.position)

@@ -1,0 +1,129 @@
+"""Routing: who hears of what, and routing files that are wrong."""
+
+from datetime import timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from citywarden.alerts.routefile import parse_routes
+from citywarden.alerts.routes import Routes
+from citywarden.model.errors import ConfigurationError
+from tests.alerts.alert_builders import MINUTE_MS, NOW_MS, alert, target
+
+SHENZHEN = timezone(timedelta(hours=8))
+FILE = """
+targets:
+  - {name: dispatch, url: "http://127.0.0.1:9/", secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw}
+  - {name: gas, url: "https://qyapi.example/send?key=1", format: wecom, min_severity: minor, language: en}
+  - {name: night, url: "http://127.0.0.1:9/", rate_per_min: 6, headers: {x-city: sz}}
+routes:
+  - to: dispatch
+    severity: major
+  - {to: [gas], kind: gas, rule: "gas.*", district: [Futian, Luohu]}
+  - {to: [night, gas], tenant: t, subject: "g?", hours: "22:00-06:00"}
+"""
+
+
+def parse(text: str) -> Routes:
+    return parse_routes(text, "routes.yaml", SHENZHEN, "zh-CN", "http://city/")
+
+
+@pytest.mark.parametrize(
+    ("level", "known", "hour", "names"),
+    [
+        ("major", {}, 12, ["dispatch", "gas"]),
+        ("minor", {}, 12, ["gas"]),
+        ("info", {}, 12, []),
+        ("minor", {"district": "Yantian"}, 12, []),
+        ("minor", {"district": "Yantian"}, 22, ["gas", "night"]),
+        ("minor", {"district": "Yantian"}, 5, ["gas", "night"]),
+        ("minor", {"district": "Yantian"}, 6, []),
+        ("major", {"rule": "flood.depth"}, 12, ["dispatch"]),
+        ("major", {"subject": "g10", "kind": "x", "tenant": "u"}, 23, ["dispatch"]),
+    ],
+)
+def test_who_hears_of_what(level: str, known: dict[str, object], hour: int, names: list[str]) -> None:
+    noon_in_shenzhen = NOW_MS
+    now_ms = noon_in_shenzhen + (hour - 12) * 60 * MINUTE_MS
+    assert list(parse(FILE).of(alert(level, **known), now_ms)) == names  # type: ignore[arg-type]
+
+
+def test_the_file_says_what_targets_are_like() -> None:
+    dispatch, gas, night = parse(FILE).targets
+    assert (dispatch.language, dispatch.link, dispatch.zone, dispatch.format) == (
+        "zh-CN",
+        "http://city/",
+        SHENZHEN,
+        "citywarden",
+    )
+    assert (gas.language, gas.format, night.rate_per_min, night.headers) == ("en", "wecom", 6, {"x-city": "sz"})
+
+
+def test_without_routes_everybody_hears_of_everything() -> None:
+    assert list(Routes([target("a"), target("b")]).of(alert("info"), NOW_MS)) == ["a", "b"]
+    assert list(Routes([target("a")], []).of(alert("critical"), NOW_MS)) == []
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    text = """targets:
+  - name: a
+    url: ftp://x
+    format: fax
+  - {name: b, url: "http://x/", min_severity: huge, colour: red, timeout_s: 0}
+routes:
+  - {kind: gas}
+  - {to: [], hours: "25:00-06:00"}
+"""
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text)
+    said = [str(problem) for problem in caught.value.problems]
+    for expected in (
+        "routes.yaml:3: targets[0].url: `ftp://x`, expected an address such as https://host/path",
+        "routes.yaml:5: targets[1].min_severity: `huge`, expected 'info', 'minor', 'major' or 'critical'",
+        "routes.yaml:5: targets[1].colour: unknown key",
+        "routes.yaml:7: routes[0].to: it is missing",
+        "routes.yaml:8: routes[1].hours: expected a part of the day such as 22:00-06:00",
+    ):
+        assert expected in said
+    assert len(said) == 7
+
+
+def test_mistakes_between_the_parts_are_named_at_once_too(tmp_path: Path) -> None:
+    text = f"""targets:
+  - {{name: a, url: "http://x/", format: fax}}
+  - {{name: a, url: "http://x/", secret: whsec_!!}}
+  - {{name: c, url: "http://x/", secret: x, secret_file: {tmp_path / "none"}}}
+routes:
+  - to: nobody
+"""
+    with pytest.raises(ConfigurationError) as caught:
+        parse(text)
+    said = [str(problem).partition(", expected")[0] for problem in caught.value.problems]
+    assert said == [
+        "routes.yaml:2: targets[0].format: `fax`",
+        "routes.yaml:3: targets[1].secret: it is not base64 after whsec_",
+        "routes.yaml:4: targets[2].secret_file: both `secret` and `secret_file` are given",
+        f"routes.yaml:4: targets[2].secret_file: {tmp_path / 'none'} cannot be read: No such file or directory",
+        "routes.yaml:3: targets[1].name: `a` is there twice",
+        "routes.yaml:6: routes[0].to: no target `nobody`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected a mapping"),
+        ("routes: []", "routes.yaml:1: targets: it is missing"),
+        ("targets: []", "routes.yaml:1: targets: it is empty"),
+        ("targets: [", "routes.yaml:1: not YAML"),
+        ("- 1", "routes.yaml:1: expected a mapping"),
+        ("targets: []\ntargets: []", "routes.yaml:2: targets: the key is there twice"),
+        ("targets: &a []\nroutes: *a", "aliases"),
+        ("[" * 5000, "not YAML"),
+        ("a: " + "x" * 300_000, "larger"),
+        ("a: 2026-99-99", "not YAML"),
+    ],
+)
+def test_files_that_are_no_routing_files(text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        parse(text)
