@@ -16,6 +16,7 @@ from ingest.endpoint import Endpoint
 MAX_IN_FLIGHT = 200
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
+CONNECT_S = 5.0
 
 # The library reports every lost connection on its own; this module says so itself, once.
 _silent = logging.getLogger("citywarden.publisher.library")
@@ -117,7 +118,7 @@ class Publisher:
                     async for _ in client.messages:
                         pass
             except (aiomqtt.MqttError, OSError) as error:
-                self._problem = str(error) or "connection lost"
+                self._problem = self._explain(error)
             finally:
                 self._lose()
             if not first.done():
@@ -126,6 +127,12 @@ class Publisher:
             _log.warning("publisher: %s: %s; connecting again", self._endpoint, self._problem)
             await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**tries) * random.uniform(0.5, 1.0))
             tries = min(tries + 1, 10)
+
+    def _explain(self, error: Exception) -> str:
+        """One line; a broker that hangs up without an answer looks to the library as if it never answered."""
+        if self._client is None and "timed out" in str(error):
+            return "no answer: wrong user or password, or it is no MQTT broker"
+        return str(error) or "connection lost"
 
     def _lose(self) -> None:
         """The connection is gone: what is under way is tried again over the next one."""
@@ -148,4 +155,5 @@ class Publisher:
             tls_context=None if endpoint.tls is None else endpoint.tls.context(),
             max_inflight_messages=self._in_flight,
             keepalive=30,
+            timeout=CONNECT_S,
         )

@@ -1,0 +1,405 @@
+"""The subscriber against a broker that is written for the test: splits, rubbish, refusals, silence."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+import mqtt5
+import pytest
+
+from citywarden.model.message import RawMessage
+from ingest.endpoint import Endpoint, Tls
+from ingest.mqtt import Sink, Timing, receive
+from ingest.wire import HIGH_BYTES, Cause, Connection, State, Status, Subscription, frame_bytes
+from tests.brokers import MOSQUITTO, mosquitto
+
+QUICK = Timing(connect_s=0.3, first_wait_s=0.01, longest_wait_s=0.02, stop_s=1.0)
+WELCOME = mqtt5.ConnAckPacket().write()
+GRANTED = mqtt5.SubAckPacket(1, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]).write()
+
+
+def publish(number: int, payload: bytes | None = None) -> bytes:
+    packet = mqtt5.PublishPacket(
+        "city/t/gas/g1/telemetry",
+        b"%d" % number if payload is None else payload,
+        qos=mqtt5.QoS.AT_LEAST_ONCE,
+        packet_id=number + 1,
+    )
+    return packet.write()
+
+
+class Peer:
+    """One accepted connection: what the subscriber sent, as packets."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self.writer = reader, writer
+        self._rest = b""
+
+    async def packet(self) -> mqtt5.Packet:
+        """The next packet; EOFError when there is none any more."""
+        while True:
+            with contextlib.suppress(IndexError):
+                packet, size = mqtt5.read(memoryview(self._rest))
+                self._rest = self._rest[size:]
+                return packet
+            more = await self._reader.read(65536)
+            if not more:
+                raise EOFError
+            self._rest += more
+
+    async def expect(self, *kinds: type) -> None:
+        for kind in kinds:
+            assert type(await self.packet()) is kind
+
+    async def acks(self, count: int) -> list[int]:
+        found: list[int] = []
+        while len(found) < count:
+            packet = await self.packet()
+            if isinstance(packet, mqtt5.PubAckPacket):
+                found.append(packet.packet_id)
+        return found
+
+    async def welcome(self) -> None:
+        """Let it in and grant its subscription."""
+        await self.expect(mqtt5.ConnectPacket)
+        self.writer.write(WELCOME)
+        await self.expect(mqtt5.SubscribePacket)
+        self.writer.write(GRANTED)
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.seen: list[Status] = []
+        self.stored: list[RawMessage] = []
+        self.task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+
+    def observe(self, status: Status) -> None:
+        self.seen.append(status)
+        self._changed.set()
+
+    async def sink(self, batch: Sequence[RawMessage]) -> None:
+        self.stored.extend(batch)
+        self._changed.set()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def status(self, cause: Cause) -> Status:
+        await self.until(lambda: any(s.cause is cause for s in self.seen))
+        return next(s for s in self.seen if s.cause is cause)
+
+
+@contextlib.asynccontextmanager
+async def scene(
+    script: Callable[[Peer], Awaitable[None]], sink: Sink | None = None, keep_alive_s: int = 30
+) -> AsyncIterator[Watcher]:
+    """A subscriber connected to a broker that does what the script says, on each connection."""
+    watcher, scripts = Watcher(), set[asyncio.Task[None]]()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        scripts.add(task)
+        try:
+            await script(Peer(reader, writer))
+        except (EOFError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
+        endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+        subscription = Subscription(endpoint, "me", ("city/#",), keep_alive_s=keep_alive_s)
+        task = asyncio.create_task(receive(subscription, sink or watcher.sink, watcher.observe, QUICK))
+        watcher.task = task
+        try:
+            yield watcher
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+            for one in scripts:
+                one.cancel()
+            await asyncio.gather(*scripts, return_exceptions=True)
+
+
+async def test_packets_split_at_every_byte_arrive_whole() -> None:
+    packets = publish(0, b"") + publish(1, b"x" * 300) + mqtt5.PingRespPacket().write() + publish(2)
+    acknowledged: list[int] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        for i in range(len(packets)):
+            peer.writer.write(packets[i : i + 1])
+            await peer.writer.drain()
+            await asyncio.sleep(0)
+        acknowledged.extend(await peer.acks(3))
+        await peer.packet()
+
+    async with scene(script) as watcher:
+        await watcher.until(lambda: len(watcher.stored) == 3)
+    assert [m.payload for m in watcher.stored] == [b"", b"x" * 300, b"2"]
+    assert acknowledged == [1, 2, 3]
+
+
+def test_the_parser_takes_any_split() -> None:
+    data = b"".join(publish(i, b"y" * i) for i in range(20))
+    for cut in range(len(data)):
+        connection = Connection(Subscription(Endpoint("h"), "me"), lambda: 7)
+        connection.data_received(data[:cut])
+        connection.data_received(data[cut:])
+        messages, ids = connection.take()
+        assert [m.payload for m in messages] == [b"y" * i for i in range(20)]
+        assert ids == list(range(1, 21))
+        assert {m.received_ms for m in messages} == {7}
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        b"\xff\xff\xff\xff\xff\xff",
+        b"\x00\x00",
+        b"\x30\x05\x00\x09abc",
+        b"\x40\x03\x00\x01\x00",
+        b"\x32\x06\x00\x01\xff\x00\x01\x00",
+        b"\x30\xff\xff\xff\x7f",
+        b"\x20\x03\x00\x00\x00\x20\x03\x00\x00\x00" + b"\x82\x03\x00\x01\x00",
+        mqtt5.ConnectPacket("x").write(),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+async def test_rubbish_ends_the_connection_and_a_new_one_is_made(rubbish: bytes) -> None:
+    connections = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal connections
+        connections += 1
+        await peer.welcome()
+        if connections == 1:
+            peer.writer.write(publish(0) + rubbish)
+        else:
+            peer.writer.write(publish(1))
+        await peer.acks(1)
+        await peer.packet()
+
+    async with scene(script) as watcher:
+        status = await watcher.status(Cause.MALFORMED)
+        await watcher.until(lambda: b"1" in [m.payload for m in watcher.stored])
+    assert status.state is State.LOST
+    assert connections == 2
+
+
+Codes = mqtt5.ConnAckReasonCode
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause", "word"),
+    [
+        (mqtt5.ConnAckPacket(reason_code=Codes.BAD_USER_NAME_OR_PASSWORD), Cause.BAD_CREDENTIALS, "bad_user_name"),
+        (mqtt5.ConnAckPacket(reason_code=Codes.NOT_AUTHORIZED, reason_str="go away"), Cause.NOT_AUTHORIZED, "go away"),
+        (mqtt5.ConnAckPacket(reason_code=Codes.CLIENT_ID_NOT_VALID), Cause.BAD_CLIENT_ID, "client_id"),
+        (mqtt5.ConnAckPacket(reason_code=Codes.SERVER_BUSY), Cause.BROKER_REFUSED, "busy"),
+    ],
+)
+async def test_a_refusal_has_its_reason_and_is_tried_again(
+    answer: mqtt5.ConnAckPacket, cause: Cause, word: str
+) -> None:
+    tries = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal tries
+        tries += 1
+        await peer.expect(mqtt5.ConnectPacket)
+        peer.writer.write(answer.write())
+
+    async with scene(script) as watcher:
+        status = await watcher.status(cause)
+        await watcher.until(lambda: tries >= 3)
+    assert status.state is State.REFUSED
+    assert word in status.detail
+    assert "\n" not in status.detail
+
+
+async def test_a_broker_that_hangs_up_at_once_gets_a_hint() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.packet()
+
+    async with scene(script) as watcher:
+        status = await watcher.status(Cause.BROKER_REFUSED)
+    assert "password" in status.detail
+
+
+async def test_a_broker_that_never_answers_is_given_up() -> None:
+    async def script(peer: Peer) -> None:
+        await asyncio.sleep(60)
+
+    async with scene(script) as watcher:
+        assert "does not answer" in (await watcher.status(Cause.TIMEOUT)).detail
+
+
+async def test_a_refused_filter_is_named() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.expect(mqtt5.ConnectPacket)
+        peer.writer.write(WELCOME)
+        await peer.expect(mqtt5.SubscribePacket)
+        peer.writer.write(mqtt5.SubAckPacket(1, [mqtt5.SubAckReasonCode.NOT_AUTHORIZED]).write())
+
+    async with scene(script) as watcher:
+        assert "city/#: not_authorized" in (await watcher.status(Cause.SUBSCRIPTION_REFUSED)).detail
+    assert State.CONNECTED not in [s.state for s in watcher.seen]
+
+
+async def test_a_silent_broker_is_left() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        await asyncio.sleep(60)
+
+    async with scene(script, keep_alive_s=1) as watcher:
+        assert (await watcher.status(Cause.SILENT)).state is State.LOST
+
+
+async def test_a_session_taken_over_waits_long() -> None:
+    connections = 0
+    gone = mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode.SESSION_TAKEN_OVER)
+
+    async def script(peer: Peer) -> None:
+        nonlocal connections
+        connections += 1
+        await peer.welcome()
+        peer.writer.write(gone.write())
+        await peer.packet()
+
+    async with scene(script) as watcher:
+        assert "'me'" in (await watcher.status(Cause.SESSION_TAKEN_OVER)).detail
+        await asyncio.sleep(0.1)
+        assert connections == 1
+    assert Timing(jitter=lambda: 0.0).wait_s(Cause.SESSION_TAKEN_OVER, 0) == 30.0
+
+
+async def test_nothing_is_acknowledged_before_it_is_stored_and_then_all_at_once() -> None:
+    permit, offered, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    early: list[mqtt5.Packet] = []
+    batches: list[int] = []
+    acknowledged: list[int] = []
+
+    async def sink(batch: Sequence[RawMessage]) -> None:
+        batches.append(len(batch))
+        offered.set()
+        await permit.wait()
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        peer.writer.write(publish(0))
+        await offered.wait()
+        peer.writer.write(b"".join(publish(i) for i in range(1, 50)))
+        await peer.expect(mqtt5.PingReqPacket)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                early.append(await peer.packet())
+        permit.set()
+        acknowledged.extend(await peer.acks(50))
+        finished.set()
+
+    async with scene(script, sink):
+        async with asyncio.timeout(10):
+            await finished.wait()
+    assert early == []
+    assert batches == [1, 49], "while one batch is stored the next one collects"
+    assert acknowledged == list(range(1, 51))
+
+
+async def test_reading_stops_while_too_much_is_collected() -> None:
+    """Memory stays bounded while the log hangs: the broker cannot get rid of more."""
+    permit, finished, size = asyncio.Event(), asyncio.Event(), 1_000_000
+    stored = sent = 0
+
+    async def sink(batch: Sequence[RawMessage]) -> None:
+        nonlocal stored
+        await permit.wait()
+        stored += len(batch)
+
+    async def script(peer: Peer) -> None:
+        nonlocal sent
+        await peer.welcome()
+        for i in range(120):
+            peer.writer.write(publish(i, b"z" * size))
+            await peer.writer.drain()
+            sent += size
+        await peer.acks(120)
+        finished.set()
+
+    async with scene(script, sink):
+        before = -1
+        while sent != before or sent == 0:
+            before = sent
+            await asyncio.sleep(0.3)
+        assert sent < 2 * HIGH_BYTES + 20_000_000
+        permit.set()
+        async with asyncio.timeout(20):
+            await finished.wait()
+    assert stored >= 120
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "cause", "word"),
+    [
+        (Endpoint("no-such-host.invalid"), Cause.DNS, "unknown host"),
+        (Endpoint("127.0.0.1", 1), Cause.UNREACHABLE, "mqtt://127.0.0.1:1"),
+        (Endpoint("127.0.0.1", 1, tls=Tls(ca_file=Path("/nowhere/ca.pem"))), Cause.TLS, "/nowhere/ca.pem"),
+    ],
+)
+async def test_what_cannot_be_reached_has_its_reason(endpoint: Endpoint, cause: Cause, word: str) -> None:
+    watcher = Watcher()
+    task = asyncio.create_task(receive(Subscription(endpoint, "me"), watcher.sink, watcher.observe, QUICK))
+    status = await watcher.status(cause)
+    task.cancel()
+    await asyncio.wait({task})
+    assert status.state is State.REFUSED
+    assert word in status.detail
+    assert watcher.seen[-1].state is State.STOPPED
+
+
+async def test_an_error_of_the_sink_that_is_no_unavailability_ends_it() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        peer.writer.write(publish(0))
+        await peer.packet()
+
+    async def sink(_: Sequence[RawMessage]) -> None:
+        raise ValueError("a bug")
+
+    async with scene(script, sink) as watcher:
+        assert watcher.task is not None
+        with pytest.raises(ValueError, match="a bug"):
+            await watcher.task
+
+
+def test_waits_grow_and_are_jittered() -> None:
+    low, high = Timing(jitter=lambda: 0.0), Timing(jitter=lambda: 1.0)
+    assert [high.wait_s(Cause.DNS, i) for i in (0, 1, 2, 6, 1000)] == [0.5, 1.0, 2.0, 30.0, 30.0]
+    assert low.wait_s(Cause.DNS, 1) == 0.5
+
+
+def test_length_of_a_packet() -> None:
+    assert frame_bytes(memoryview(b"\x30")) is None
+    assert frame_bytes(memoryview(b"\x30\x80")) is None
+    assert frame_bytes(memoryview(b"\x30\x80\x01")) == 131
+    assert frame_bytes(memoryview(b"\x30\x05abc")) == 7
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="needs Mosquitto: apt-get install mosquitto")
+async def test_wrong_password_at_a_real_broker(tmp_path: Path) -> None:
+    passwords = tmp_path / "passwords"
+    passwords.write_text("")
+    async with mosquitto(tmp_path, ("allow_anonymous false", f"password_file {passwords}")) as broker:
+        watcher = Watcher()
+        endpoint = Endpoint("127.0.0.1", broker.port, "someone", "wrong")
+        task = asyncio.create_task(receive(Subscription(endpoint, "me"), watcher.sink, watcher.observe, QUICK))
+        await watcher.until(lambda: any(s.state is State.REFUSED for s in watcher.seen))
+        task.cancel()
+        await asyncio.wait({task})
+    assert {s.cause for s in watcher.seen} & {Cause.NOT_AUTHORIZED, Cause.BAD_CREDENTIALS}
