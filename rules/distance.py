@@ -42,6 +42,13 @@ def farthest(field: Field, which: Ints, points: Points, steps: Steps, distance_m
     return np.where(np.isinf(most), np.nan, most)
 
 
+def distance_to(field: Ground, road: int, x: Floats, y: Floats) -> float:
+    """Metres from one point to a road, however far."""
+    roads = field.roads.segments
+    rows = roads.rows[roads.first[road] : roads.first[road + 1]]
+    return float(np.sqrt(nearest_on(rows, x, y)[2].min()))
+
+
 def _farthest_of(field: Field, road: int, x: Floats, y: Floats) -> float:
     """Bounds first: a fix is at most as far as from a sample of the road, at least that less half the sampling."""
     roads = field.roads.segments

@@ -53,13 +53,22 @@ class Case:
     inside: Bools
 
 
-def judge(court: Court, which: Ints, history: History, now_ms: int) -> list[TaskReport]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A report, and the time (ms) of the last step that covered any of the road (0: none did)."""
+
+    report: TaskReport
+    last_ms: int
+
+
+def judge(court: Court, which: Ints, history: History, now_ms: int) -> list[Judged]:
     """Reports of the tasks `which` (numbers in the table), in that order, as of `now_ms`."""
-    reports: list[TaskReport] = []
+    judged: list[Judged] = []
     for block in _blocks(court.table, which):
         case = examine(court, block, history)
-        reports.extend(_reports(court, case, now_ms))
-    return reports
+        last = case.coverage.last_ms.tolist()
+        judged.extend(map(Judged, _reports(court, case, now_ms), last))
+    return judged
 
 
 def examine(court: Court, which: Ints, history: History) -> Case:
@@ -263,7 +272,7 @@ def _verdict(report: TaskReport, court: Court, number: int, why: Sequence[str], 
         reasons.append("low_coverage")
     if task.min_duration_s is not None and report.work_duration_s < settings.duration_share * task.min_duration_s:
         reasons.append("short_duration")
-    if report.passes < task.passes and (task.passes > 1 or task.min_coverage_pct >= 100 - settings.pass_percentile):
+    if task.passes > 1 and report.passes < task.passes:
         reasons.append("short_passes")
     busy = report.work_duration_s + report.overspeed_s
     if report.overspeed_s > settings.overspeed_share * busy and busy > 0:
