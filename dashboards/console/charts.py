@@ -138,8 +138,8 @@ def work_chart(rows: Sequence[tuple[str, float, float]], language: str, scale: f
                 "color": palette.DIM,
                 "fontSize": round(12 * scale),
                 "interval": 0,
-                "width": round(62 * scale),
-                "overflow": "truncate",
+                "width": round(52 * scale),
+                "overflow": "breakAll",
             },
         ),
         "yAxis": _axis("value", scale, splitNumber=3),
@@ -179,7 +179,7 @@ def timeline_chart(
         {
             "name": word(state, language),
             "value": [0, wall_ms(start, zone), wall_ms(end, zone)],
-            "itemStyle": {"color": palette.STATE.get(state, palette.GREY)},
+            "itemStyle": {"color": palette.STATE.get(state, palette.GREY) if state != "unknown" else "#2a2840"},
         }
         for state, start, end in spans
     ]
@@ -236,8 +236,8 @@ def history_chart(
             line = {"yAxis": threshold, "lineStyle": {"color": colour, "type": "dashed"}}
             series["markLine"] = {"silent": True, "symbol": "none", "label": {"show": False}, "data": [line]}
     return _base(1.15) | {
-        "grid": _grid(1.0, top=24),
+        "grid": _grid(1.0, top=14),
         "xAxis": _axis("time", 1.15),
-        "yAxis": _axis("value", 1.15, scale=True, name=unit, nameTextStyle={"color": palette.DIM}),
+        "yAxis": _axis("value", 1.15, scale=True),
         "series": [series],
     }

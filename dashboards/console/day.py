@@ -10,6 +10,9 @@ from dashboards.console.roads import length_m, road_view, stretches
 HOLE_MS = 60_000
 """Two fixes further apart say nothing of what was between them (as the rules see it)."""
 
+ABSENCE_MS = 15 * 60_000
+"""A longer hole is not drawn on the map: nobody knows the way."""
+
 Span = tuple[str, int, int]
 """(state, start_ms, end_ms)."""
 
@@ -32,6 +35,9 @@ def track_lines(track: Sequence[TrackPoint]) -> list[list[object]]:
     run: list[list[float]] = []
     state = ""
     for a, b in pairwise(track):
+        if b.ts_ms - a.ts_ms > ABSENCE_MS:
+            state = ""
+            continue
         here = "unknown" if b.ts_ms - a.ts_ms > HOLE_MS else a.state
         if here != state:
             run = [[round(a.lon, 6), round(a.lat, 6)]]

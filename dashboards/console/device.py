@@ -14,7 +14,7 @@ from dashboards.console import palette
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.charts import history_chart
 from dashboards.console.desk import HOUR_MS, read_registry
-from dashboards.console.markup import Html, html, table
+from dashboards.console.markup import Html, figures, html
 from dashboards.console.session import Session, begin, district_names
 from dashboards.sources import Sources
 
@@ -120,10 +120,11 @@ def _head(session: Session, kind: Kind, device: Device, alert: Alert | None) -> 
         summary = alert.summary.get(session.language) or alert.rule
         said = f"{session.say(alert.severity.word)} · {summary} · {session.say(alert.status.value)}"
     return html(
-        '<div class="cw-title"><h1>{n}</h1><span>{f}</span></div><p class="cw-h">{s}</p>',
+        '<div class="cw-title"><h1>{n}</h1><span>{f}</span></div><p class="cw-h cw-said {c}">{s}</p>',
         n=device.name or device.id,
         f=facts,
         s=said,
+        c="" if alert is None else alert.severity.word,
     )
 
 
@@ -132,17 +133,12 @@ def _latest(session: Session, kind: Kind, device: Device) -> Html:
     if reading is None:
         return Html("")
     zone = session.sources.timezone
-    rows: list[list[object]] = []
+    tiles = []
     for quantity in kind.quantities:
         value = reading.values.get(quantity.field)
         if value is not None and value != "":
             yes = "✓" if value else "✗"
             text = yes if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
-            rows.append([quantity.en if session.language == "en" else quantity.zh, f"{text} {quantity.unit}".strip()])
+            tiles.append((quantity.en if session.language == "en" else quantity.zh, text, quantity.unit))
     when = f"{datetime.fromtimestamp(reading.ts_ms / 1000, zone):%Y-%m-%d %H:%M:%S}"
-    return html(
-        '<section class="cw-panel"><p class="cw-h">{t} · {w}</p>{b}</section>',
-        t=session.say("latest"),
-        w=when,
-        b=table(["", ""], rows, (1,)),
-    )
+    return html('<p class="cw-h">{t} · {w}</p>{b}', t=session.say("latest"), w=when, b=figures(tiles))

@@ -37,7 +37,8 @@ def bar(pct: float | None) -> Html:
     if pct is None:
         return Html("–")
     width = max(0.0, min(100.0, pct))
-    return html('<span class="cw-bar"><i style="width:{w}%"></i></span>{n} %', w=f"{width:.1f}", n=f"{pct:.1f}")
+    inner = '<span class="cw-share"><span class="cw-bar"><i style="width:{w}%"></i></span>{n} %</span>'
+    return html(inner, w=f"{width:.1f}", n=f"{pct:.1f}")
 
 
 def figures(tiles: Iterable[tuple[str, str, str]]) -> Html:

@@ -144,7 +144,8 @@ def _coverage(f: Figures) -> Json:
 
 
 def _messages(health: Mapping[str, float]) -> Json:
-    lag_s = health.get("lag_s")
+    lag_ms = health.get("ingest_lag_ms")
+    lag_s = None if lag_ms is None else lag_ms / 1000
     late = "red" if lag_s is not None and lag_s > LATE_S else ""
     return tile("messages", whole(health.get("messages_per_s")), "/s", "", [("lag", seconds(lag_s), late)])
 

@@ -70,7 +70,7 @@ def _page(session: Session, work: Work, vehicles: dict[str, Device], today: date
 
     by_vehicle = _ranking(session, "by_vehicle", groups(work.tasks, reports, lambda r: r.vehicle), name)
     return html(
-        '{head}{sums}<div class="cw-three">{a}{b}{worst}</div>{vehicles}',
+        '{head}{sums}<div class="cw-two"><div>{a}{b}</div>{worst}</div>{vehicles}',
         head=head,
         sums=_sums(session, reports),
         a=panels[0],
@@ -96,22 +96,18 @@ def _sums(session: Session, reports: Sequence[TaskReport]) -> Html:
 
 def _ranking(session: Session, title: str, rows: Sequence[Group], shown: Callable[[str], Html] | None = None) -> Html:
     say = session.say
-    heads = ["", say("name"), say("met"), say("covered"), say("work_time"), say("driven"), say("empty_running")]
+    heads = ["", say("name"), say("met"), say("covered"), say("work_time"), say("empty_running")]
     body: list[list[object]] = []
     for place, g in enumerate(rows, 1):
         t = g.totals
         required = f" / {hours_text(g.required_s)}" if g.required_s else ""
         name: object = g.name if shown is None else shown(g.name)
         empty = "–" if t.empty_pct is None else f"{share(t.empty_pct)} %"
-        work = f"{hours_text(t.work_s)}{required}"
         body.append(
-            [place, name, f"{t.met} / {g.tasks}", bar(t.coverage_pct), work, f"{length_text(t.driven_m)} km", empty]
+            [place, name, f"{t.met} / {g.tasks}", bar(t.coverage_pct), f"{hours_text(t.work_s)}{required}", empty]
         )
-    return html(
-        '<section class="cw-panel"><p class="cw-h">{t}</p>{b}</section>',
-        t=say(title),
-        b=table(heads, body, (2, 4, 5, 6)),
-    )
+    inner = table(heads, body, (2, 4, 5))
+    return html('<section class="cw-panel"><p class="cw-h">{t}</p>{b}</section>', t=say(title), b=inner)
 
 
 def _worst(session: Session, work: Work, name: Callable[[str], Html]) -> Html:
@@ -121,7 +117,7 @@ def _worst(session: Session, work: Work, name: Callable[[str], Html]) -> Html:
         task = work.tasks.get(report.task)
         road = task.name or task.id if task is not None else report.task
         rows.append([road, name(report.vehicle), f"{missed_m:.0f} m", reason(why, session.language)])
-    heads = [say("task"), say("by_vehicle"), say("missed"), say("reasons")]
+    heads = [say("task"), say("vehicle"), say("missed"), say("reasons")]
     return html(
         '<section class="cw-panel"><p class="cw-h">{t}</p>{b}</section>',
         t=say("worst_roads"),

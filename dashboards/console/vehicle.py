@@ -16,7 +16,7 @@ from dashboards.console.desk import day_of
 from dashboards.console.markup import Html, bar, figures, html, join, table
 from dashboards.console.parts import CityMap
 from dashboards.console.picture import share
-from dashboards.console.session import Session, begin
+from dashboards.console.session import Session, begin, district_names
 from dashboards.console.words import reason
 from dashboards.sources import Sources
 
@@ -73,7 +73,7 @@ def summary(session: Session, day: Day) -> Html:
     driven = t.driven_m if day.reports else driven_m(day.track)
     return figures(
         [
-            (say("coverage") if session.title == "supervision" else say("covered"), share(t.coverage_pct), "%"),
+            (say("covered"), share(t.coverage_pct), "%"),
             (say("work_time"), hours_text(t.work_s), "h"),
             (say("driven"), length_text(driven), "km"),
             (say("effective"), length_text(t.effective_m), "km"),
@@ -94,6 +94,7 @@ def task_rows(session: Session, day: Day) -> list[list[object]]:
     for task in day.tasks:
         report = day.reports.get(task.id)
         window = f"{clock(task.start_ms, session.sources)}–{clock(task.end_ms, session.sources)}"
+        window = html('<span class="cw-share">{w}</span>', w=window)
         name = html("{n}<small>{o}</small>", n=task.name or task.id, o=session.say(task.operation.value))
         if report is None:
             rows.append([name, window, verdict(session, Verdict.OPEN), "–", "–", ""])
@@ -187,7 +188,11 @@ async def vehicle_page(
 
 def _head(session: Session, vehicle: str, day: date, today: date, known: Day) -> Html:
     device = find_vehicle(session.broadcast, vehicle)
-    facts = "" if device is None else " · ".join(filter(None, (device.id, device.owner, device.district)))
+    facts = ""
+    if device is not None:
+        names = district_names(session.sources.districts).get(device.district, [device.district] * 2)
+        place = names[1 if session.language == "en" else 0]
+        facts = " · ".join(filter(None, (device.id, device.owner, place)))
     path = session.vehicle_link(vehicle, "").split("?")[0]
     return html(
         '<div class="cw-title"><h1>{name}</h1><span>{facts}</span>{days}</div><div style="height:12px"></div>{figures}',

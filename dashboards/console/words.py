@@ -133,8 +133,9 @@ _TABLE: dict[str, tuple[str, str]] = {
     "by_district": ("按辖区", "By district"),
     "by_vehicle": ("按车辆", "By vehicle"),
     "name": ("名称", "Name"),
+    "vehicle": ("车辆", "Vehicle"),
     "worst_roads": ("漏作业最多的路段", "Worst roads"),
-    "met_share": ("达标率", "Met"),
+    "met_share": ("达标率", "Tasks met"),
     "day_has_none": ("当日没有作业数据", "No work on this day"),
     "unassigned": ("未登记", "unassigned"),
     # device

@@ -434,13 +434,14 @@ def make_city(empty: bool = False, language: str = "zh-CN") -> City:
     known = [] if empty else devices()
     inbox = FakeInbox(live, clock)
     districts = json.loads(DISTRICTS.read_text("utf-8"))
-    figures = {"messages_per_s": 0.0 if empty else 1284.0, "lag_s": 0.042}
+    figures = {"messages_per_s": 0.0 if empty else 1284.0, "ingest_lag_ms": 42.0}
 
     def health() -> Health:
         return Health(True, {"mqtt": "ok", "store": "ok"}, figures)
 
+    store, work = FakeStore(known, clock), FakeWork(clock, empty)
     sources = Sources(
-        KINDS, live, FakeStore(known, clock), inbox, FakeWork(clock, empty), FakeLetters(), FakeDirectory(known), health,
+        KINDS, live, store, inbox, work, FakeLetters(), FakeDirectory(known), health,
         lambda: b"", {} if empty else districts, ZONE, language, clock, lambda lat, lon, now_ms: True,
     )  # fmt: skip
     city = City(sources, live, inbox, clock, known)

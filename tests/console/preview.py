@@ -38,13 +38,13 @@ def build(city: City) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
 
     @app.post("/_test/alert/{name}")
-    def raise_alert(name: str, device: str = "GD-001", text: str = "甲烷 77 %LEL") -> None:
+    async def raise_alert(name: str, device: str = "GD-001", text: str = "甲烷 77 %LEL") -> None:
         who = next((d for d in city.devices if d.id == device), None)
         now = city.clock()
         city.inbox.put(alert(0, who, Severity.CRITICAL, text, f"en {text}", id=name, raised_ms=now, updated_ms=now))
 
     @app.get("/_test/state")
-    def state() -> dict[str, object]:
+    async def state() -> dict[str, object]:
         gc.collect()
         return {
             "calls": city.inbox.calls,
@@ -80,6 +80,7 @@ def main() -> None:
     with socket.socket() as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(("127.0.0.1", args.port))
+        door.listen(128)
         print(f"http://127.0.0.1:{door.getsockname()[1]}", flush=True)
         uvicorn.Server(uvicorn.Config(build(city), log_level="warning")).run([door])
 

@@ -9,9 +9,9 @@ export default {
       <header>
         <h2>{{ inbox ? words.inbox : words.open_alerts }}<b>{{ counted.total }}</b></h2>
         <div class="cw-counts">
-          <button v-for="s in severities" :key="s" :class="[s, { on: severity === s, none: !counted.counts[s] }]"
-            :disabled="!inbox" @click="severity = severity === s ? '' : s; ask()"><i></i>{{ counted.counts[s] ?? 0
-            }}<span v-if="inbox">{{ words[s] }}</span></button>
+          <component :is="inbox ? 'button' : 'div'" v-for="s in severities" :key="s" @click="only(s)"
+            :class="[s, { on: severity === s, none: !counted.counts[s] }]"><i></i>{{ counted.counts[s] ?? 0
+            }}<span v-if="inbox">{{ words[s] }}</span></component>
         </div>
         <div v-if="inbox" class="cw-filters">
           <input type="search" v-model="search" :placeholder="words.search" :aria-label="words.search" />
@@ -119,6 +119,11 @@ export default {
     fits(a) {
       return (!this.severity || a.severity === this.severity)
         && (!this.status || a.status === this.status || (this.status === "open" && a.status !== "resolved"));
+    },
+    only(severity) {
+      if (!this.inbox) return;
+      this.severity = this.severity === severity ? "" : severity;
+      this.ask();
     },
     ask(more = false) {
       this.$emit("query", { status: this.status, severity: this.severity, cursor: more ? this.next : null });

@@ -6,6 +6,7 @@ import { listen, store } from "citywarden-console";
 const CLICK_PX = 16;
 const PULSE_MS = 2200;
 const FRAME_MS = 60;
+const ORDER = ["ahead", "covered", "not_judged", "open", "missed"]; // what matters most is drawn last
 const FLOOD = { dry: 0, watch: 1, yellow: 2, orange: 3, red: 4 };
 
 export default {
@@ -14,7 +15,7 @@ export default {
       <div ref="map" class="cw-map-ground"></div>
       <canvas v-for="layer in 3" :key="layer" ref="canvas"></canvas>
       <div ref="tip" class="cw-tip" v-show="tip !== null"></div>
-      <div class="cw-legend">
+      <div class="cw-legend" ref="legend">
         <button v-for="[kind, name, states] in legend" :key="kind" :class="{ hidden: hidden[kind] }"
           @click="toggle(kind)"><b>{{ name }}</b><span v-for="state in states" :key="state"><i
           :class="kind" :style="{ '--c': colours[kind === 'road' ? 'road' : 'state'][state] }"></i>{{ words[state]
@@ -111,7 +112,10 @@ export default {
       }
       if (points.length) this.fitted = store.ready || !!this.day;
       const box = points.length ? bounds(points, this.day ? 0 : 0.01) : bounds(outline(this.districts), 0);
-      if (box && this.size[0] && this.size[1]) this.map.fitBounds(box, { padding: [30, 30], animate: false });
+      if (box && this.size[0] && this.size[1]) {
+        const aside = this.day || this.size[0] < 700 ? 40 : this.$refs.legend.offsetWidth * 0.6;
+        this.map.fitBounds(box, { paddingTopLeft: [aside, 34], paddingBottomRight: [40, 34], animate: false });
+      };
     },
     goTo(id) {
       const pulse = store.pulses.find((p) => p[0] === id);
@@ -147,7 +151,7 @@ export default {
         c.stroke();
       }
       this.drawZones(c);
-      if (!this.hidden.road) for (const road of this.day?.roads ?? store.roads.values()) this.drawRoad(c, road);
+      if (!this.hidden.road) this.drawRoads(c, [...(this.day?.roads ?? store.roads.values())]);
       this.drawNames(c);
       if (this.day && !this.hidden.track) this.drawTrack(c);
     },
@@ -164,26 +168,32 @@ export default {
         c.setLineDash([]);
       }
     },
-    drawRoad(c, road) {
+    drawRoads(c, roads) {
       const wide = (this.day ? 9 : 4) * this.u;
+      const runs = roads.flatMap((road) => road[3]);
+      runs.sort((a, b) => ORDER.indexOf(a[0]) - ORDER.indexOf(b[0]));
       for (const pass of [0, 1]) {
-        for (const [state, , , , line] of road[3]) {
+        for (const [state, , , , line] of runs) {
           c.beginPath();
           this.trace(c, line);
-          c.globalAlpha = pass ? (this.day ? 0.75 : 0.9) : 0.8;
+          c.globalAlpha = pass ? (this.day ? 0.8 : 0.9) : 0.8;
           c.strokeStyle = pass ? this.colours.road[state] : "#05080d";
           c.lineWidth = pass ? (state === "ahead" ? wide * 0.6 : wide) : wide + 2.5 * this.u;
           c.stroke();
         }
       }
       c.globalAlpha = 1;
+      for (const [, reason, from, to, line] of this.day ? runs.filter((run) => run[0] === "missed") : []) {
+        const p = this.at(...line[Math.floor(line.length / 2)]);
+        this.note(c, { x: p.x, y: p.y - 16 * this.u }, 0, `${this.words[reason] ?? reason} ${to - from} m`, this.colours.road.missed);
+      }
     },
     drawTrack(c) {
       for (const [state, line] of this.day.track) {
         c.beginPath();
         this.trace(c, line);
         c.strokeStyle = this.colours.state[state] ?? this.colours.state.unknown;
-        c.lineWidth = 2.2 * this.u;
+        c.lineWidth = 2.4 * this.u;
         if (state === "unknown") c.setLineDash([3, 6]);
         c.stroke();
         c.setLineDash([]);
@@ -194,7 +204,7 @@ export default {
       }
     },
     drawNames(c) {
-      c.font = `600 ${13 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
+      c.font = `600 ${15 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
       c.textAlign = "center";
       c.fillStyle = "rgba(160, 185, 215, 0.55)";
       for (const feature of this.districts?.features ?? []) {

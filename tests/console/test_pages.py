@@ -1,0 +1,259 @@
+"""The pages in a real browser, over the made-up city: nothing leaves the machine, nothing breaks."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TypeVar
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+ROOT = Path(__file__).parents[2]
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update",
+    "--disable-sync",
+]  # fmt: skip
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium (Debian: apt install chromium)")
+T = TypeVar("T")
+
+
+@contextmanager
+def city(*arguments: str) -> Iterator[str]:
+    """The preview's address, while it runs."""
+    # NiceGUI behaves differently when it believes to be under test; people's browsers are what is tested here.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    command = [sys.executable, "-m", "tests.console.preview", "--port", "0", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def futian() -> Iterator[str]:
+    with city() as address:
+        yield address
+
+
+@contextmanager
+def opened(browser: Browser, address: str, width: int = 1920, height: int = 1080) -> Iterator[Page]:
+    """A page that must make no error and no request beyond the server."""
+    wrong: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            wrong.append(f"console: {message.text}")
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
+            wrong.append(f"external: {request.url}")
+
+    context = browser.new_context(viewport={"width": width, "height": height})
+    try:
+        page = context.new_page()
+        page.on("console", said)
+        page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+        page.on("request", asked)
+        page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+        page.goto(address)
+        yield page
+        assert wrong == []
+    finally:
+        context.close()
+
+
+def state(address: str) -> dict[str, object]:
+    with urllib.request.urlopen(f"{address}/_test/state") as answer:
+        found: dict[str, object] = json.load(answer)
+        return found
+
+
+def tell(address: str, path: str) -> None:
+    urllib.request.urlopen(urllib.request.Request(f"{address}/_test/{path}", method="POST")).close()
+
+
+def until(look: Callable[[], T], wanted: T, within_s: float = 10.0) -> float:
+    """Seconds until `look` gives what is wanted."""
+    began = monotonic()
+    while (found := look()) != wanted:
+        assert monotonic() - began < within_s, f"still {found!r}, not {wanted!r}"
+        sleep(0.05)
+    return monotonic() - began
+
+
+def number(page: Page, key: str) -> str:
+    return page.locator(f'.cw-tile[data-key="{key}"] .cw-number b').inner_text()
+
+
+def part(page: Page, key: str, name: str) -> str:
+    return page.locator(f'.cw-tile[data-key="{key}"] [data-part="{name}"] b').inner_text()
+
+
+def overflow(page: Page) -> int:
+    return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
+
+
+def pixels(page: Page, layer: int) -> int:
+    """How many pixels of a map canvas are drawn on."""
+    count = """layer => { const c = document.querySelectorAll('.cw-map canvas')[layer];
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n; }"""
+    return int(page.evaluate(count, layer))
+
+
+def test_the_wall_shows_the_figures_that_were_computed(browser: Browser, futian: str) -> None:
+    with opened(browser, futian) as page:
+        page.wait_for_selector("article.critical")
+        until(lambda: part(page, "coverage", "met"), "23")
+        known = state(futian)["figures"]
+        assert isinstance(known, dict)
+        assert float(number(page, "lighting")) == pytest.approx(known["lighting"], abs=0.06)
+        assert number(page, "flooded") == str(known["flooded"])
+        assert float(number(page, "gas")) == pytest.approx(known["lel"], abs=1.5)
+        assert number(page, "vehicles") == str(known["vehicles"]["working"])
+        assert part(page, "vehicles", "offline") == str(known["vehicles"]["offline"])
+        assert float(number(page, "coverage")) == pytest.approx(known["coverage"], abs=0.06)
+        assert part(page, "coverage", "not_met") == str(known["tasks"]["not_met"])
+        assert number(page, "messages") == "1,284"
+        assert part(page, "messages", "lag") == "42 ms"
+        assert overflow(page) <= 0
+        assert all(pixels(page, layer) > 1000 for layer in (0, 1, 2))
+
+
+def test_an_alert_appears_within_a_second_and_is_acknowledged_with_a_note(browser: Browser, futian: str) -> None:
+    with opened(browser, futian) as page:
+        page.wait_for_selector("article.critical")
+        tell(futian, "alert/fresh")
+        card = page.locator('article[data-id="fresh"]')
+        assert until(card.count, 1) < 1.0
+        assert "甲烷 77 %LEL" in card.inner_text()
+        card.get_by_role("button", name="确认").click()
+        page.get_by_role("button", name="提交").click()
+        assert page.get_by_role("alert").inner_text() == "请填写处置人"
+        page.fill('input[name="who"]', "李娜")
+        page.fill('textarea[name="note"]', "已通知<b>燃气公司</b>")
+        page.get_by_role("button", name="提交").click()
+        page.wait_for_selector('article[data-id="fresh"].acknowledged')
+        assert state(futian)["calls"] == [["acknowledge", "fresh", "李娜", "已通知<b>燃气公司</b>"]]
+        assert "已通知<b>燃气公司</b>" in card.inner_text()
+        assert not page.locator("dialog[open]").count()
+
+
+def test_the_language_switches_where_it_stands_and_by_address(browser: Browser, futian: str) -> None:
+    with opened(browser, f"{futian}/?lang=en") as page:
+        page.wait_for_selector("article.critical")
+        assert "Lighting rate" in page.inner_text(".cw-strip")
+        page.evaluate("window.stillHere = true")
+        page.get_by_role("button", name="中文").click()
+        until(lambda: "亮灯率" in page.inner_text(".cw-strip"), True)
+        assert "未处置告警" in page.inner_text(".cw-alerts")
+        assert "每小时告警" in page.inner_text(".cw-charts")
+        assert "深圳" in page.inner_text(".cw-top")
+        assert page.evaluate("window.stillHere && new URL(location).searchParams.get('lang')") == "zh-CN"
+
+
+def test_a_vehicles_day_says_why(browser: Browser, futian: str) -> None:
+    with opened(browser, f"{futian}/vehicles/V03?lang=en") as page:
+        page.wait_for_selector(".cw-verdict.not_met")
+        text = page.inner_text(".cw-side")
+        for said in ("coverage too low", "worked too short", "600–920 m · driven without working", "too fast"):
+            assert said in text
+        until(lambda: pixels(page, 0) > 3000, True)
+        page.get_by_role("button", name="中文").click()
+        until(lambda: "覆盖率不足" in page.inner_text(".cw-side"), True)
+        page.get_by_title("前一天").click()
+        until(lambda: page.inner_text(".cw-days b"), "2026-11-21")
+
+
+def test_supervision_leads_to_the_vehicle(browser: Browser, futian: str) -> None:
+    with opened(browser, f"{futian}/supervision?lang=zh-CN") as page:
+        page.wait_for_selector(".cw-table")
+        assert "玉洁环境" in page.inner_text(".cw-two")
+        assert "福田" in page.inner_text(".cw-two")
+        page.get_by_role("link", name="粤B·环103").first.click()
+        page.wait_for_selector(".cw-verdict")
+        assert "/vehicles/V03?day=2026-11-22" in page.url
+
+
+def test_an_alert_leads_to_the_devices_history(browser: Browser, futian: str) -> None:
+    with opened(browser, f"{futian}/devices/gas/GD-009?alert=a1&lang=en") as page:
+        page.wait_for_selector(".nicegui-echart canvas")
+        assert "Methane 58 %LEL, second alarm" in page.inner_text(".cw-said")
+        assert page.locator(".nicegui-echart").count() == 6
+    with opened(browser, f"{futian}/devices/gas/%3Cscript%3E?lang=en") as page:
+        page.get_by_text("No such device").wait_for()
+
+
+def test_the_inbox_filters_and_works_many_at_once(browser: Browser, futian: str) -> None:
+    with opened(browser, f"{futian}/alerts?lang=en") as page:
+        page.wait_for_selector("article")
+        page.select_option("select", "resolved")
+        until(lambda: page.locator("article.resolved").count() >= 50, True)
+        page.get_by_role("button", name="Load more").click()
+        until(lambda: page.locator("article.resolved").count() >= 60, True)
+        page.select_option("select", "open")
+        page.fill('input[type="search"]', "灯杆")
+        until(lambda: page.locator("article").count(), 2)
+        for box in page.get_by_role("checkbox").all():
+            box.check()
+        page.locator(".cw-bulk").get_by_role("button", name="Resolve").click()
+        page.fill('input[name="who"]', "Chen")
+        page.get_by_role("button", name="Send").click()
+        until(lambda: page.locator("dialog[open]").count(), 0)
+        calls = state(futian)["calls"]
+        assert isinstance(calls, list)
+        assert sorted(call[:3] for call in calls[-2:]) == [["resolve", "a15", "Chen"], ["resolve", "a8", "Chen"]]
+
+
+@pytest.mark.parametrize("path", ["/alerts", "/", "/vehicles/V03", "/supervision"])
+def test_a_phone_scrolls_one_way_only(browser: Browser, futian: str, path: str) -> None:
+    with opened(browser, f"{futian}{path}", 390, 844) as page:
+        page.wait_for_selector("article, .cw-table")
+        assert overflow(page) <= 0
+
+
+def test_closed_pages_leave_nothing_behind(browser: Browser, futian: str) -> None:
+    for path in ("/", "/alerts", "/vehicles/V01"):
+        with opened(browser, f"{futian}{path}") as page:
+            page.wait_for_selector("article, .cw-table")
+            assert state(futian)["listeners"] == 1
+    nothing: list[object] = [0, 0, 0, 0]
+    until(lambda: [state(futian)[k] for k in ("viewers", "listeners", "tasks", "clients")], nothing, 20)
+
+
+def test_an_empty_city_is_calm(browser: Browser) -> None:
+    with city("--empty", "--lang", "en") as address:
+        with opened(browser, address) as page:
+            page.get_by_text("No open alerts").wait_for()
+            until(lambda: number(page, "lighting"), "–")
+            assert overflow(page) <= 0
+        for path in ("/alerts", "/supervision", "/vehicles/V01"):
+            with opened(browser, f"{address}{path}") as page:
+                page.wait_for_selector(".cw-empty, .cw-calm")
+
+
+def test_five_hundred_long_alerts_do_not_break_the_wall(browser: Browser) -> None:
+    with city("--storm") as address, opened(browser, address) as page:
+        page.wait_for_selector(".cw-more")
+        assert page.locator("article").count() == 60
+        assert page.inner_text(".cw-alerts h2 b") == "510"
+        assert page.inner_text(".cw-more") == "另有 450 条"
+        assert overflow(page) <= 0
+        assert page.evaluate("document.querySelector('.cw-alerts').getBoundingClientRect().bottom <= innerHeight")
