@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from citywarden.model.errors import Unavailable
 from citywarden.model.message import RawMessage
-from ingest.wire import Cause, Connection, ConnectionEnded, State, Status, Subscription
+from ingest.subscription import Cause, ConnectionEnded, State, Status, Subscription
+from ingest.wire import Connection
 
 Sink = Callable[[Sequence[RawMessage]], Awaitable[None]]
 Observer = Callable[[Status], None]

@@ -18,7 +18,7 @@ from ingest.broker import EmbeddedBroker
 from ingest.endpoint import Endpoint
 from ingest.mqtt import receive
 from ingest.publisher import Publisher, Will
-from ingest.wire import State, Status, Subscription
+from ingest.subscription import State, Status, Subscription
 from tests.brokers import listening
 
 

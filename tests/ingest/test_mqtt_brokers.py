@@ -10,7 +10,7 @@ from ingest.broker import EmbeddedBroker
 from ingest.endpoint import Endpoint
 from ingest.mqtt import Timing, receive
 from ingest.publisher import Publisher
-from ingest.wire import Cause, State, Status, Subscription
+from ingest.subscription import Cause, State, Status, Subscription
 from tests.ingest.conftest import Site
 
 QUICK = Timing(first_wait_s=0.02, longest_wait_s=0.1, stop_s=1.0)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import shutil
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import mqtt5
@@ -10,121 +12,12 @@ import pytest
 
 from citywarden.model.message import RawMessage
 from ingest.endpoint import Endpoint, Tls
-from ingest.mqtt import Sink, Timing, receive
-from ingest.wire import HIGH_BYTES, Cause, Connection, State, Status, Subscription, frame_bytes
-from tests.brokers import MOSQUITTO, mosquitto
-
-QUICK = Timing(connect_s=0.3, first_wait_s=0.01, longest_wait_s=0.02, stop_s=1.0)
-WELCOME = mqtt5.ConnAckPacket().write()
-GRANTED = mqtt5.SubAckPacket(1, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]).write()
-
-
-def publish(number: int, payload: bytes | None = None) -> bytes:
-    packet = mqtt5.PublishPacket(
-        "city/t/gas/g1/telemetry",
-        b"%d" % number if payload is None else payload,
-        qos=mqtt5.QoS.AT_LEAST_ONCE,
-        packet_id=number + 1,
-    )
-    return packet.write()
-
-
-class Peer:
-    """One accepted connection: what the subscriber sent, as packets."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self.writer = reader, writer
-        self._rest = b""
-
-    async def packet(self) -> mqtt5.Packet:
-        """The next packet; EOFError when there is none any more."""
-        while True:
-            with contextlib.suppress(IndexError):
-                packet, size = mqtt5.read(memoryview(self._rest))
-                self._rest = self._rest[size:]
-                return packet
-            more = await self._reader.read(65536)
-            if not more:
-                raise EOFError
-            self._rest += more
-
-    async def expect(self, *kinds: type) -> None:
-        for kind in kinds:
-            assert type(await self.packet()) is kind
-
-    async def acks(self, count: int) -> list[int]:
-        found: list[int] = []
-        while len(found) < count:
-            packet = await self.packet()
-            if isinstance(packet, mqtt5.PubAckPacket):
-                found.append(packet.packet_id)
-        return found
-
-    async def welcome(self) -> None:
-        """Let it in and grant its subscription."""
-        await self.expect(mqtt5.ConnectPacket)
-        self.writer.write(WELCOME)
-        await self.expect(mqtt5.SubscribePacket)
-        self.writer.write(GRANTED)
-
-
-class Watcher:
-    def __init__(self) -> None:
-        self.seen: list[Status] = []
-        self.stored: list[RawMessage] = []
-        self.task: asyncio.Task[None] | None = None
-        self._changed = asyncio.Event()
-
-    def observe(self, status: Status) -> None:
-        self.seen.append(status)
-        self._changed.set()
-
-    async def sink(self, batch: Sequence[RawMessage]) -> None:
-        self.stored.extend(batch)
-        self._changed.set()
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not holds():
-                self._changed.clear()
-                await self._changed.wait()
-
-    async def status(self, cause: Cause) -> Status:
-        await self.until(lambda: any(s.cause is cause for s in self.seen))
-        return next(s for s in self.seen if s.cause is cause)
-
-
-@contextlib.asynccontextmanager
-async def scene(
-    script: Callable[[Peer], Awaitable[None]], sink: Sink | None = None, keep_alive_s: int = 30
-) -> AsyncIterator[Watcher]:
-    """A subscriber connected to a broker that does what the script says, on each connection."""
-    watcher, scripts = Watcher(), set[asyncio.Task[None]]()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        scripts.add(task)
-        try:
-            await script(Peer(reader, writer))
-        except (EOFError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
-        endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
-        subscription = Subscription(endpoint, "me", ("city/#",), keep_alive_s=keep_alive_s)
-        task = asyncio.create_task(receive(subscription, sink or watcher.sink, watcher.observe, QUICK))
-        watcher.task = task
-        try:
-            yield watcher
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
-            for one in scripts:
-                one.cancel()
-            await asyncio.gather(*scripts, return_exceptions=True)
+from ingest.mqtt import Timing, receive
+from ingest.publisher import Publisher
+from ingest.subscription import Cause, State, Subscription
+from ingest.wire import HIGH_BYTES, Connection, frame_bytes
+from tests.brokers import mosquitto, needs_mosquitto
+from tests.ingest.scripted import QUICK, WELCOME, Peer, Watcher, publish, scene
 
 
 async def test_packets_split_at_every_byte_arrive_whole() -> None:
@@ -391,7 +284,7 @@ def test_length_of_a_packet() -> None:
     assert frame_bytes(memoryview(b"\x30\x05abc")) == 7
 
 
-@pytest.mark.skipif(MOSQUITTO is None, reason="needs Mosquitto: apt-get install mosquitto")
+@needs_mosquitto
 async def test_wrong_password_at_a_real_broker(tmp_path: Path) -> None:
     passwords = tmp_path / "passwords"
     passwords.write_text("")
@@ -403,3 +296,39 @@ async def test_wrong_password_at_a_real_broker(tmp_path: Path) -> None:
         task.cancel()
         await asyncio.wait({task})
     assert {s.cause for s in watcher.seen} & {Cause.NOT_AUTHORIZED, Cause.BAD_CREDENTIALS}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `cert.pem`, for 127.0.0.1 and its own authority, and `key.pem`."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl: apt-get install openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([openssl, *new, *files, *name], check=True, capture_output=True)
+    return folder
+
+
+@needs_mosquitto
+async def test_tls_with_the_right_authority_and_without(tmp_path: Path, certificate: Path) -> None:
+    settings = ["allow_anonymous true", f"certfile {certificate}/cert.pem", f"keyfile {certificate}/key.pem"]
+    async with mosquitto(tmp_path, settings) as broker:
+        watcher = Watcher()
+        good = Endpoint("127.0.0.1", broker.port, tls=Tls(certificate / "cert.pem"))
+        task = asyncio.create_task(receive(Subscription(good, "me"), watcher.sink, watcher.observe, QUICK))
+        await watcher.until(lambda: any(s.state is State.CONNECTED for s in watcher.seen))
+        async with Publisher(good) as publisher:
+            await publisher.publish("city/t/gas/g1/telemetry", "{}")
+        await watcher.until(lambda: len(watcher.stored) == 1)
+        task.cancel()
+        await asyncio.wait({task})
+
+        bad = Endpoint("127.0.0.1", broker.port, tls=Tls())
+        task = asyncio.create_task(receive(Subscription(bad, "me"), watcher.sink, watcher.observe, QUICK))
+        status = await watcher.status(Cause.TLS)
+        task.cancel()
+        await asyncio.wait({task})
+    assert "self-signed certificate" in status.detail.replace("self signed", "self-signed")
