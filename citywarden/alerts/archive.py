@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
 
 from citywarden.alerts import tables
 from citywarden.alerts.machine import Change
@@ -48,6 +48,13 @@ def read_history(connection: Connection, alert_id: str) -> Sequence[Event]:
     t = tables.alert_event
     rows = connection.execute(select(t).where(t.c.alert_id == alert_id).order_by(t.c.seq))
     return [Event(thaw(row.snapshot), row.at_ms, Change(row.change), row.by, row.note) for row in rows]
+
+
+def trim(connection: Connection, before_ms: int) -> int:
+    """Drop alerts that were resolved and last changed before, with their history and deliveries; returns how many."""
+    t = tables.alert
+    gone = connection.execute(delete(t).where(t.c.status == Status.RESOLVED.value, t.c.updated_ms < before_ms))
+    return int(gone.rowcount)
 
 
 def _conditions(query: AlertQuery) -> list[ColumnElement[bool]]:

@@ -165,6 +165,11 @@ class Desk:
         with self._reading() as connection:
             return archive.read_history(connection, alert_id)
 
+    def trim(self, before_ms: int) -> int:
+        """Drop what was resolved before, with its history and deliveries; returns how many alerts."""
+        with self._transaction() as connection:
+            return archive.trim(connection, before_ms)
+
     # -- restart -------------------------------------------------------------------------------------------------
 
     def position(self) -> dict[int, int]:
@@ -325,6 +330,10 @@ class AsyncDesk:
 
     async def history(self, alert_id: str) -> Sequence[Event]:
         return await self.run(self.desk.history, alert_id)
+
+    async def trim(self, before_ms: int) -> int:
+        """See `Desk.trim`."""
+        return await self.run(self.desk.trim, before_ms)
 
     async def deliveries(
         self, target: str | None = None, state: State | None = None, limit: int = 100, cursor: str | None = None

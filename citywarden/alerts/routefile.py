@@ -24,6 +24,7 @@ from citywarden.model.alert import Severity
 from citywarden.model.errors import ConfigurationError, Problem
 
 _LARGEST_BYTES = 256 * 1024
+_DEEPEST = 6
 
 
 def _listed(value: object) -> object:
@@ -157,8 +158,8 @@ def _read(text: str, file: str) -> tuple[object, Lines, list[Problem]]:
     lines: dict[tuple[str | int, ...], int] = {}
     problems: list[Problem] = []
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            return None, {}, [Problem(file, None, "", "aliases (*name) are not allowed, expected each part in full")]
+        if refused := _refuse(text):
+            return None, {}, [Problem(file, None, "", refused)]
         root = yaml.compose(text, yaml.SafeLoader)
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -168,6 +169,18 @@ def _read(text: str, file: str) -> tuple[object, Lines, list[Problem]]:
     if root is not None:
         _note_lines(root, (), lines, lambda line, key, what: problems.append(Problem(file, line, key, what)))
     return tree, lines, problems
+
+
+def _refuse(text: str) -> str | None:
+    """What a small file can blow up with, found before it does."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            return "aliases (*name) are not allowed, expected each part in full"
+        if depth > _DEEPEST:
+            return f"it is nested deeper than {_DEEPEST} levels"
+    return None
 
 
 def _note_lines(

@@ -155,6 +155,15 @@ def test_pages_of_alerts(engine: Engine) -> None:
         front.find(AlertQuery(cursor="nonsense"))
 
 
+def test_what_was_resolved_long_ago_is_dropped_with_all_that_belongs_to_it(engine: Engine) -> None:
+    front = desk(engine, target())
+    front.apply([finding("major"), finding("major", subject="g2"), finding("ok")], NOW_MS, {})
+    front.apply([finding("major", subject="g3"), finding("ok", subject="g3")], NOW_MS + 10, {})
+    assert front.trim(NOW_MS + 5) == 1
+    assert sorted(a.subject for a in front.find(AlertQuery()).items) == ["g2", "g3"]
+    assert (rows(engine, "alert_event"), rows(engine, "outbox")) == (3, 3)
+
+
 def test_one_open_alert_is_the_databases_word(engine: Engine) -> None:
     [raised] = desk(engine).apply([finding("major")], NOW_MS, {})
     with engine.connect() as connection:

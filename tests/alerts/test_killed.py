@@ -20,16 +20,16 @@ async def run(folder: Path, url: str, die_after: int) -> int:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.alerts.mortal", str(folder), url, str(die_after), cwd=ROOT
     )
-    return await asyncio.wait_for(child.wait(), 60)
+    return await asyncio.wait_for(child.wait(), 120)
 
 
 async def test_a_server_that_is_killed_again_and_again_tells_everything_once(tmp_path: Path) -> None:
     deaths = 0
     async with hook() as receiver:
-        for die_after in (9, 14, 17, 21, 26, 34, 43):
+        for die_after in (12, 19, 33, 46):
             deaths += await run(tmp_path, receiver.url, die_after) == -signal.SIGKILL
         assert await run(tmp_path, receiver.url, 0) == 0
-    assert deaths >= 5
+    assert deaths >= 3
     front = desk(file_engine(tmp_path))
     assert front.position() == {0: len(mortal.story())}
     everything = front.find(AlertQuery(limit=1000)).items

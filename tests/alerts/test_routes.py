@@ -119,7 +119,7 @@ routes:
         ("- 1", "routes.yaml:1: expected a mapping"),
         ("targets: []\ntargets: []", "routes.yaml:2: targets: the key is there twice"),
         ("targets: &a []\nroutes: *a", "aliases"),
-        ("[" * 5000, "not YAML"),
+        ("[" * 5000, "nested deeper"),
         ("a: " + "x" * 300_000, "larger"),
         ("a: 2026-99-99", "not YAML"),
     ],
