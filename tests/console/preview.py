@@ -43,6 +43,10 @@ def build(city: City) -> FastAPI:
         now = city.clock()
         city.inbox.put(alert(0, who, Severity.CRITICAL, text, f"en {text}", id=name, raised_ms=now, updated_ms=now))
 
+    @app.post("/_test/storm")
+    async def storm() -> None:
+        raise_storm(city)
+
     @app.get("/_test/state")
     async def state() -> dict[str, object]:
         gc.collect()
@@ -64,6 +68,12 @@ def build(city: City) -> FastAPI:
     return app
 
 
+def raise_storm(city: City) -> None:
+    """Five hundred alerts at once, with far too much text."""
+    for n, device in enumerate(city.devices[:500]):
+        city.inbox.put(alert(200 + n, device, Severity(1 + n % 4), "很长的说明文字，" * 12, "A very long text, " * 14))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=8090)
@@ -73,10 +83,7 @@ def main() -> None:
     args = parser.parse_args()
     city = make_city(args.empty, args.lang)
     if args.storm:
-        for n in range(500):
-            city.inbox.put(
-                alert(200 + n, city.devices[n], Severity(1 + n % 4), "很长的说明文字，" * 12, "A very long text, " * 14)
-            )
+        raise_storm(city)
     with socket.socket() as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind(("127.0.0.1", args.port))

@@ -53,7 +53,7 @@ def futian() -> Iterator[str]:
 
 
 @contextmanager
-def opened(browser: Browser, address: str, width: int = 1920, height: int = 1080) -> Iterator[Page]:
+def opened(browser: Browser, address: str, width: int = 1280, height: int = 720) -> Iterator[Page]:
     """A page that must make no error and no request beyond the server."""
     wrong: list[str] = []
 
@@ -65,7 +65,7 @@ def opened(browser: Browser, address: str, width: int = 1920, height: int = 1080
         if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
             wrong.append(f"external: {request.url}")
 
-    context = browser.new_context(viewport={"width": width, "height": height})
+    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
     try:
         page = context.new_page()
         page.on("console", said)
@@ -249,11 +249,13 @@ def test_an_empty_city_is_calm(browser: Browser) -> None:
                 page.wait_for_selector(".cw-empty, .cw-calm")
 
 
-def test_five_hundred_long_alerts_do_not_break_the_wall(browser: Browser) -> None:
-    with city("--storm") as address, opened(browser, address) as page:
-        page.wait_for_selector(".cw-more")
+def test_five_hundred_long_alerts_do_not_break_the_wall(browser: Browser, futian: str) -> None:
+    with opened(browser, futian) as page:
+        page.wait_for_selector("article")
+        before = int(page.inner_text(".cw-alerts h2 b"))
+        tell(futian, "storm")
+        until(lambda: page.inner_text(".cw-alerts h2 b"), str(before + 500))
         assert page.locator("article").count() == 60
-        assert page.inner_text(".cw-alerts h2 b") == "510"
-        assert page.inner_text(".cw-more") == "另有 450 条"
+        until(lambda: page.locator(".cw-more").count(), 1)
         assert overflow(page) <= 0
         assert page.evaluate("document.querySelector('.cw-alerts').getBoundingClientRect().bottom <= innerHeight")

@@ -5,7 +5,8 @@ import { listen, store } from "citywarden-console";
 
 const CLICK_PX = 16;
 const PULSE_MS = 2200;
-const FRAME_MS = 60;
+const FRAME_MS = 80;
+const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 const ORDER = ["ahead", "covered", "not_judged", "open", "missed"]; // what matters most is drawn last
 const FLOOD = { dry: 0, watch: 1, yellow: 2, orange: 3, red: 4 };
 
@@ -337,7 +338,7 @@ export default {
     animate() {
       clearTimeout(this.timer);
       this.drawPulses();
-      const moving = !this.day && store.pulses.some((p) => !p[4]);
+      const moving = !this.day && !CALM.matches && store.pulses.some((p) => !p[4]);
       if (moving && !document.hidden) this.timer = setTimeout(() => requestAnimationFrame(this.animate), FRAME_MS);
     },
     drawPulses() {
