@@ -1,0 +1,267 @@
+"""The alert desk: findings in, alerts, history, deliveries and the log position out, in one transaction.
+
+Whatever happens between two steps, a finding is either wholly in the database together with the position after it,
+or not at all and will be judged again. One open alert per (tenant, rule, subject) is a unique index; what is open is
+also kept in memory, and read again when another process turns out to have changed it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from citywarden.alerts import archive, machine, progress
+from citywarden.alerts.counters import Counters
+from citywarden.alerts.draft import Audience, Draft, Key, Overtaken
+from citywarden.alerts.machine import Birth, Change, Policy
+from citywarden.alerts.progress import Position, Snapshot
+from citywarden.alerts.records import Entry, Event
+from citywarden.model.alert import Alert, AlertQuery, Finding, Severity, Status
+from citywarden.model.errors import Unavailable
+from citywarden.model.page import Page
+
+R = TypeVar("R")
+
+OpenKey = tuple[str, str, str, str, Severity]
+"""(rule, tenant, kind, subject, severity)."""
+
+TRIES = 5
+"""How often a transaction is tried when other processes change the same alerts."""
+
+IDLE_POSITION_MS = 1000
+"""Positions that changed no alert are saved at most this often: judging those messages again changes nothing."""
+
+
+def _nowhere(_tenant: str, _kind: str, _subject: str) -> str:
+    return ""
+
+
+def _fresh_id() -> str:
+    return uuid4().hex
+
+
+class Desk:
+    """All alerts of one database. Synchronous; used from one thread at a time. Raises Unavailable when the database
+    does not answer; nothing has happened then.
+
+    `district`: (tenant, kind, subject) -> name of the district, "" when unknown.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        audience: Audience,
+        policy: Policy = Policy(),  # noqa: B008 (frozen)
+        district: Callable[[str, str, str], str] = _nowhere,
+        consumer: str = "rules",
+    ) -> None:
+        self.counters = Counters()
+        self.engine = engine
+        self._audience = audience
+        self._policy = policy
+        self._district = district
+        self._consumer = consumer
+        self._position: dict[int, int] = {}
+        self._position_saved_ms = 0
+        self._open: dict[Key, Entry] = {}
+        self._reload()
+
+    # -- findings ------------------------------------------------------------------------------------------------
+
+    def apply(self, findings: Sequence[Finding], now_ms: int, consumed: Position) -> list[Alert]:
+        """Take findings in, in order, and remember that the log is judged up to `consumed`.
+
+        Returns the alerts that changed, as they are now, without those nobody is told of (pending). Findings of
+        messages that lie wholly before the saved position are known already and are ignored.
+        """
+        if self._is_old(consumed):
+            return []
+
+        def judge() -> Draft:
+            draft = Draft(self._open, self._audience, now_ms)
+            for finding in findings:
+                self._judge(draft, finding, now_ms)
+            return draft
+
+        return self._settle(judge, consumed, now_ms).changed()
+
+    def _judge(self, draft: Draft, finding: Finding, now_ms: int) -> None:
+        entry = draft.entry(finding.key)
+        birth = Birth("")
+        if entry is None:
+            birth = Birth(_fresh_id(), self._district(finding.tenant, finding.kind, finding.subject))
+        step = machine.step(entry.alert if entry else None, finding, now_ms, self._policy, birth)
+        draft.record(finding.key, step)
+
+    # -- people --------------------------------------------------------------------------------------------------
+
+    def acknowledge(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
+        """Take an alert on. One that is resolved stays as it is. Raises NotFound."""
+        return self._by_hand(alert_id, by, note, now_ms, machine.acknowledge)
+
+    def resolve(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
+        """End an alert by hand. One that is resolved stays as it is. Raises NotFound."""
+        return self._by_hand(alert_id, by, note, now_ms, machine.resolve)
+
+    def _by_hand(
+        self,
+        alert_id: str,
+        by: str,
+        note: str | None,
+        now_ms: int,
+        move: Callable[[Alert, str, str | None, int], machine.Step],
+    ) -> Alert:
+
+        def act() -> Draft:
+            draft = Draft(self._open, self._audience, now_ms)
+            found = self._entry(alert_id)
+            if found.alert.open:
+                draft.record(found.alert.key, move(found.alert, by, note, now_ms), by, note)
+            return draft
+
+        changed = self._settle(act, {}, now_ms).changed()
+        return changed[-1] if changed else self.get(alert_id)
+
+    def _entry(self, alert_id: str) -> Entry:
+        """The alert as the database has it; memory is brought up to it where another process was at work."""
+        with self._reading() as connection:
+            found = archive.read_entry(connection, alert_id)
+        if found.alert.open and self._open.get(found.alert.key) != found:
+            self._reload()
+        return found
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def open(self) -> list[Alert]:
+        """All alerts that are firing or acknowledged, most severe first, then newest."""
+        # One step, so that other threads may ask too.
+        entries = tuple(self._open.values())
+        told = [e.alert for e in entries if e.alert.status is not Status.PENDING]
+        return sorted(told, key=lambda a: (-a.severity, -a.raised_ms, a.id))
+
+    def open_keys(self) -> list[OpenKey]:
+        """What holds, for a rule engine that starts: firing and acknowledged alerts."""
+        return [(a.rule, a.tenant, a.kind, a.subject, a.severity) for a in self.open()]
+
+    def get(self, alert_id: str) -> Alert:
+        """Raises NotFound."""
+        with self._reading() as connection:
+            return archive.read_entry(connection, alert_id).alert
+
+    def find(self, query: AlertQuery) -> Page[Alert]:
+        with self._reading() as connection:
+            return archive.find(connection, query)
+
+    def history(self, alert_id: str) -> Sequence[Event]:
+        """Every change of an alert, oldest first. Raises NotFound."""
+        with self._reading() as connection:
+            return archive.read_history(connection, alert_id)
+
+    def trim(self, before_ms: int) -> int:
+        """Drop what was resolved before, with its history and deliveries; returns how many alerts."""
+        with self._transaction() as connection:
+            return archive.trim(connection, before_ms)
+
+    # -- restart -------------------------------------------------------------------------------------------------
+
+    def position(self) -> dict[int, int]:
+        """How far the log is judged, as the database has it: reading may start here after a crash."""
+        return dict(self._position)
+
+    def save_position(self, consumed: Position) -> None:
+        """Save a position that changed no alert at once (at shutdown)."""
+        with self._transaction() as connection:
+            progress.write_position(connection, self._consumer, consumed)
+        self._advance(consumed)
+
+    def save_snapshot(self, name: str, position: Position, data: bytes) -> None:
+        """Keep the state a consumer had at `position`; the newest one stays."""
+        progress.save_snapshot(self.engine, name, Snapshot(position, data))
+
+    def load_snapshot(self, name: str) -> tuple[Mapping[int, int], bytes] | None:
+        """(position, data) saved last under `name`, or None."""
+        found = progress.load_snapshot(self.engine, name)
+        return None if found is None else (found.position, found.data)
+
+    # -- for the outbox -------------------------------------------------------------------------------------------
+
+    def read(self, work: Callable[[Connection], R]) -> R:
+        """Run a reading on the database."""
+        with self._reading() as connection:
+            return work(connection)
+
+    def write(self, work: Callable[[Connection], R]) -> R:
+        """Run a change in a transaction."""
+        with self._transaction() as connection:
+            return work(connection)
+
+    # -- inside --------------------------------------------------------------------------------------------------
+
+    def _settle(self, build: Callable[[], Draft], consumed: Position, now_ms: int) -> Draft:
+        """Write what `build` drafts and the position, and build anew when another process was first."""
+        for attempt in range(TRIES):
+            draft = build()
+            if draft.empty and not self._position_due(consumed, now_ms):
+                return draft
+            try:
+                with self._transaction() as connection:
+                    draft.write(connection)
+                    progress.write_position(connection, self._consumer, consumed)
+            except (IntegrityError, Overtaken):
+                if attempt == TRIES - 1:
+                    raise
+                self._reload()
+                continue
+            self._accept(draft)
+            self._advance(consumed)
+            if consumed:
+                self._position_saved_ms = now_ms
+            return draft
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise Unavailable(f"database: {error.orig}") from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise Unavailable(f"database: {error.orig}") from error
+
+    def _reload(self) -> None:
+        with self._reading() as connection:
+            self._open = {entry.alert.key: entry for entry in archive.read_open(connection)}
+            self._position = progress.read_position(connection, self._consumer)
+
+    def _accept(self, draft: Draft) -> None:
+        draft.accept_into(self._open)
+        for event in draft.events:
+            raised = event.change in (Change.OPENED, Change.FIRED)
+            # A recorded one that is confirmed later was counted when it was recorded.
+            recorded = event.change is Change.STALE
+            self.counters.raised += raised or recorded
+            self.counters.suppressed += recorded
+            self.counters.resolved += event.change in (Change.CLEARED, Change.RESOLVED)
+
+    def _advance(self, consumed: Position) -> None:
+        for partition, offset in consumed.items():
+            self._position[partition] = max(offset, self._position.get(partition, offset))
+
+    def _is_old(self, consumed: Position) -> bool:
+        """Wholly before what is saved: every partition at or behind, one of them behind."""
+        known = [(offset, self._position.get(partition, -1)) for partition, offset in consumed.items()]
+        return all(new <= saved for new, saved in known) and any(new < saved for new, saved in known)
+
+    def _position_due(self, consumed: Position, now_ms: int) -> bool:
+        ahead = any(offset > self._position.get(partition, -1) for partition, offset in consumed.items())
+        return ahead and now_ms - self._position_saved_ms >= IDLE_POSITION_MS
