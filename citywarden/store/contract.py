@@ -21,11 +21,20 @@ class Fold(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A reading that the store will never take, and its words about it."""
+
+    reading: Reading
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
-    """Outcome of a write: readings that were new, and those the store already had."""
+    """Outcome of a write: readings that were new, those the store already had, and those it will never take."""
 
     new: int
     known: int
+    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

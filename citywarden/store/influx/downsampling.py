@@ -1,0 +1,148 @@
+"""The down-sampled buckets beside a bucket of readings, and the Flux tasks that fill them. Pure: texts only.
+
+| bucket            | one row                     | fields                                                 |
+|-------------------|-----------------------------|--------------------------------------------------------|
+| `<bucket>_1m`     | device, district and minute | `<field>`: its mean; of a flag the share of true       |
+| `<bucket>_1h`     | device, district and hour   | also `<field>_min`, `_max`, `_sum`, `_last`, and `_n`: |
+|                   |                             | how many readings had it                               |
+| `<bucket>_newest` | device, district and day    | the newest value of every field, kept for ever         |
+
+A row stands at the start of its minute or hour. Every task folds more than its own interval anew, so that readings
+which come late are in; a nightly run goes further back.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from citywarden.model.kind import Form, Kind, Kinds
+
+MINUTE, HOUR, NEWEST = "_1m", "_1h", "_newest"
+"""What is put behind the bucket's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long each bucket keeps its rows, in days; None: for ever."""
+
+    raw_days: int | None = 30
+    minute_days: int | None = 180
+    hour_days: int | None = 5 * 365
+
+
+KEEP = Keep()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of InfluxDB: runs `every` so often, `offset` after the full hour or day (Flux durations)."""
+
+    name: str
+    every: str
+    offset: str
+    body: str
+
+    @property
+    def flux(self) -> str:
+        """The whole text."""
+        option = f"option task = {{name: {_text(self.name)}, every: {self.every}, offset: {self.offset}}}"
+        return f'import "date"\n\n{option}\n\n{self.body}'
+
+
+def buckets(bucket: str, keep: Keep) -> dict[str, int | None]:
+    """Every bucket with the days it keeps."""
+    return {
+        bucket: keep.raw_days,
+        bucket + MINUTE: keep.minute_days,
+        bucket + HOUR: keep.hour_days,
+        bucket + NEWEST: None,
+    }
+
+
+def tasks(bucket: str, kinds: Kinds) -> list[Task]:
+    """Every task; none where there are no kinds."""
+    if not kinds:
+        return []
+    name = f"citywarden {bucket}"
+    return [
+        Task(f"{name}: minutes", "5m", "30s", fold(bucket, kinds, MINUTE, *_back("30m", "1m"))),
+        Task(f"{name}: minutes of late readings", "1d", "1h", fold(bucket, kinds, MINUTE, *_back("49h", "1m"))),
+        Task(f"{name}: hours", "1h", "2m", fold(bucket, kinds, HOUR, *_back("25h", "1h"))),
+        Task(f"{name}: hours of late readings", "1d", "2h", fold(bucket, kinds, HOUR, *_back("8d", "1h"))),
+        Task(f"{name}: newest values", "1d", "3h", newest(bucket, kinds, "-8d", "now()")),
+    ]
+
+
+def fold(bucket: str, kinds: Kinds, suffix: str, start: str, stop: str) -> str:
+    """Flux that folds the readings between two full minutes (hours) into the bucket with that suffix."""
+    every = suffix.removeprefix("_")
+    means = "\n".join(_means(bucket, bucket + suffix, every, kind) for kind in kinds.values())
+    return "\n".join(
+        (
+            f"start = {start}",
+            f"stop = {stop}",
+            "",
+            means if suffix == MINUTE else "\n".join((means, _rest(bucket, bucket + suffix, kinds))),
+        )
+    )
+
+
+def newest(bucket: str, kinds: Kinds, start: str, stop: str) -> str:
+    """Flux that copies the newest value of every field in the window into the bucket that keeps them."""
+    return (
+        f"from(bucket: {_text(bucket)})\n    |> range(start: {start}, stop: {stop})\n"
+        f"    |> filter(fn: (r) => {_either('_measurement', kinds)})\n"
+        f"    |> last()\n    |> to(bucket: {_text(bucket + NEWEST)})\n"
+    )
+
+
+def _back(duration: str, unit: str) -> tuple[str, str]:
+    stop = f"date.truncate(t: now(), unit: {unit})"
+    return f"date.sub(d: {duration}, from: {stop})", stop
+
+
+def _means(source: str, target: str, every: str, kind: Kind) -> str:
+    return "\n".join(
+        f"{_rows(source, [kind.name], fields)}{flags}\n{_window(every, 'mean')}\n    |> to(bucket: {_text(target)})\n"
+        for fields, flags in _forms(kind)
+    )
+
+
+def _rest(source: str, target: str, kinds: Kinds) -> str:
+    """The other folds of an hour, each under the field's name with a suffix."""
+    return "\n".join(
+        f"{_rows(source, [kind.name], fields)}{flags}\n{_window('1h', function)}\n"
+        f'    |> map(fn: (r) => ({{r with _field: r._field + "{suffix}"}}))\n'
+        f"    |> to(bucket: {_text(target)})\n"
+        for kind in kinds.values()
+        for fields, flags in _forms(kind)
+        for function, suffix in (("min", "_min"), ("max", "_max"), ("sum", "_sum"), ("last", "_last"), ("count", "_n"))
+    )
+
+
+def _forms(kind: Kind) -> Iterator[tuple[list[str], str]]:
+    """Numbers, then flags with the step that makes them 0 and 1."""
+    for form, step in ((Form.NUMBER, ""), (Form.FLAG, "\n    |> toFloat()")):
+        if fields := [q.field for q in kind.quantities if q.form is form]:
+            yield fields, step
+
+
+def _rows(source: str, kinds: list[str], fields: list[str]) -> str:
+    return (
+        f"from(bucket: {_text(source)})\n    |> range(start: start, stop: stop)\n"
+        f"    |> filter(fn: (r) => {_either('_measurement', kinds)})\n"
+        f"    |> filter(fn: (r) => {_either('_field', fields)})"
+    )
+
+
+def _window(every: str, function: str) -> str:
+    return f'    |> aggregateWindow(every: {every}, fn: {function}, createEmpty: false, timeSrc: "_start")'
+
+
+def _either(column: str, names: Kinds | list[str]) -> str:
+    return " or ".join(f"r.{column} == {_text(name)}" for name in names)
+
+
+def _text(value: str) -> str:
+    return orjson.dumps(value).decode()

@@ -1,0 +1,196 @@
+"""The store contract on one bucket of InfluxDB 2, and the down-sampled buckets beside it.
+
+Where it differs from the contract, because InfluxDB does:
+
+* A reading is identified by tenant, device, district and time. Written again it overwrites itself, so the last one
+  stays, and nobody can tell that it was known: `Written.known` counts only doubles within a batch.
+* A device that was moved to another district, and sends an old reading again, has two rows for one time. `series` and
+  `window` give the one that was received first; `aggregate` and `count` see both.
+* A point written again keeps fields that only its older self had.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import orjson
+
+from citywarden.columns import Columns, Reading
+from citywarden.model.device import DeviceKey
+from citywarden.model.kind import Form, Kind, Kinds
+from citywarden.store.contract import Buckets, Fold, Point, Refused, Written
+from citywarden.store.influx import answers, queries
+from citywarden.store.influx.downsampling import HOUR, NEWEST, newest
+from citywarden.store.influx.lines import distinct, point_lines, reading_lines
+from citywarden.store.influx.names import stored_measurement
+from citywarden.store.influx.server import ANSWER_S, Server, parse_place, words
+from citywarden.store.influx.write import Writer
+from citywarden.store.schema import MEASUREMENTS, kind_of, measured, tag_of
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+RAW_SPAN_MS = 2 * DAY_MS
+"""Longer windows are aggregated from hourly folds, where whole hours are asked for."""
+
+SETTLE_MS = 2 * HOUR_MS
+"""After so long the folds of an hour are made."""
+
+NAMED_DEVICES = 200
+"""Up to so many devices a window names them in its query; for more it is quicker to read all and choose here."""
+
+
+class InfluxStore:
+    """A `Store` in InfluxDB 2. Get one with `open`."""
+
+    def __init__(self, server: Server, kinds: Kinds, compress: bool, clock_ms: Callable[[], int]) -> None:
+        self._server = server
+        self._kinds = kinds
+        self._bucket = server.place.bucket
+        self._writer = Writer(server, compress)
+        self._clock_ms = clock_ms
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        token: str,
+        kinds: Kinds,
+        *,
+        compress: bool = False,
+        answer_s: float = ANSWER_S,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> "InfluxStore":
+        """A store on `influxdb://host:8086/org/bucket`. Asks nothing of the server yet. Raises ConfigurationError."""
+        return cls(Server(parse_place(url), token, answer_s), kinds, compress, clock_ms)
+
+    async def write(self, batch: Columns) -> Written:
+        """`known`: doubles within the batch. `refused`: what InfluxDB will never take; all others are written."""
+        kind_of(self._kinds, batch.kind.name)
+        chosen = distinct(batch)
+        known = int(len(batch) - chosen.sum())
+        if known:
+            batch = batch.take(chosen)
+        bad = await self._writer.write(reading_lines(batch))
+        refused = tuple(Refused(batch.row(i), said) for i, said in bad)
+        return Written(len(batch) - len(refused), known, refused)
+
+    async def write_points(self, points: Sequence[Point]) -> None:
+        """Raises ValueError for points that InfluxDB will never take; the others are written."""
+        lines = point_lines(points)
+        if bad := await self._writer.write(lines):
+            what = "; ".join(f"{lines[i].decode().strip()[:200]}: {said}" for i, said in bad[:3])
+            raise ValueError(f"InfluxDB refused {len(bad)} of {len(lines)} points: {what}")
+
+    async def points(
+        self, measurement: str, start_ms: int, stop_ms: int, tags: Mapping[str, str] | None = None
+    ) -> Sequence[Point]:
+        rows, types = await self._ask(*queries.points(self._bucket, measurement, start_ms, stop_ms, tags or {}))
+        return answers.points(measurement, rows, types)
+
+    async def series(self, key: DeviceKey, start_ms: int, stop_ms: int, limit: int = 10_000) -> Sequence[Reading]:
+        kind = kind_of(self._kinds, key.kind)
+        if limit <= 0:
+            return []
+        (found,) = await self._ask(queries.series(self._bucket, kind, key, start_ms, stop_ms, limit))
+        return answers.readings(kind, found, limit)
+
+    async def latest(self, kind: str, tenant: str | None = None) -> Columns:
+        found = kind_of(self._kinds, kind)
+        sources = [self._bucket, self._bucket + NEWEST]
+        try:
+            results = await self._ask(*queries.latest(sources, found, tenant))
+        except answers.QueryRefused:
+            sources.pop()
+            results = await self._ask(*queries.latest(sources, found, tenant))
+        return answers.newest(found, results, len(sources))
+
+    async def window(
+        self, kind: str, start_ms: int, stop_ms: int, devices: Sequence[DeviceKey] | None = None
+    ) -> Columns:
+        found = kind_of(self._kinds, kind)
+        wanted = None if devices is None else {key for key in devices if key.kind == kind}
+        if wanted is not None and not wanted:
+            return answers.columns(found, [])
+        named = sorted(wanted) if wanted is not None and len(wanted) <= NAMED_DEVICES else None
+        (rows,) = await self._ask(queries.window(self._bucket, found, start_ms, stop_ms, named))
+        if wanted is not None and named is None:
+            rows = [s for s in rows if DeviceKey(s.home[0], kind, s.home[1]) in wanted]
+        return answers.columns(found, rows)
+
+    async def aggregate(
+        self, kind: str, field: str, start_ms: int, stop_ms: int, every_ms: int, fold: Fold, by: str = ""
+    ) -> Sequence[Buckets]:
+        """Windows over two days in whole hours come from the hourly folds, but for their first and newest buckets."""
+        found = kind_of(self._kinds, kind)
+        quantity, tag = measured(found, field, fold), tag_of(by)
+        if every_ms <= 0:
+            raise ValueError(f"every_ms must be positive, got {every_ms}")
+
+        async def raw(start: int, stop: int) -> list[Buckets]:
+            if start >= stop:
+                return []
+            window = (start, stop)
+            asked = queries.aggregate(self._bucket, kind, quantity, window, every_ms, fold, tag)
+            return answers.buckets(await self._ask(*asked), fold, tag)
+
+        first = -(-start_ms // every_ms) * every_ms
+        last = min(stop_ms, self._clock_ms() - SETTLE_MS) // every_ms * every_ms
+        if every_ms % HOUR_MS or quantity.form is Form.TEXT or last - first < RAW_SPAN_MS:
+            return await raw(start_ms, stop_ms)
+        asked = queries.folded(self._bucket + HOUR, kind, field, (first, last), every_ms, fold, tag)
+        try:
+            folds = answers.buckets(await self._ask(asked), fold, tag)
+        except answers.QueryRefused:
+            return await raw(start_ms, stop_ms)
+        return answers.joined([await raw(start_ms, first), folds, await raw(last, stop_ms)])
+
+    async def count(self, kind: str) -> int:
+        """Readings stored of a kind, or points of another measurement."""
+        if kind in MEASUREMENTS:
+            return len(await self.points(kind, 0, queries.END_MS))
+        return answers.total(await self._ask(queries.count(self._bucket, kind_of(self._kinds, kind).name)))
+
+    async def trim(self, kind: str, before_ms: int) -> int:
+        """Drop readings (or points of another measurement) older than `before_ms`; `latest` still knows the devices.
+
+        The down-sampled buckets keep theirs. InfluxDB does the same by itself to what is older than its retention.
+        """
+        if kind in MEASUREMENTS:
+            gone = len(await self.points(kind, 0, before_ms))
+        else:
+            found = kind_of(self._kinds, kind)
+            gone = answers.total(await self._ask(queries.count(self._bucket, found.name, before_ms)))
+            await self._keep_newest(found, before_ms)
+        body = {"start": _rfc3339(0), "stop": _rfc3339(before_ms - 1), "predicate": f"_measurement={_predicate(kind)}"}
+        query = {"org": self._server.place.org, "bucket": self._bucket}
+        await self._call("/api/v2/delete", query, orjson.dumps(body), "application/json")
+        return gone
+
+    async def _keep_newest(self, kind: Kind, before_ms: int) -> None:
+        flux = newest(self._bucket, {kind.name: kind}, _rfc3339(0), _rfc3339(before_ms))
+        query = {"org": self._server.place.org}
+        await self._call("/api/v2/query", query, flux.encode(), "application/vnd.flux")
+
+    async def _ask(self, *statements: str) -> list[list[answers.Series]]:
+        query = {"db": self._bucket.partition("/")[0], "epoch": "ms", "org": self._server.place.org}
+        return answers.parse(
+            await self._call("/query", query, ";".join(statements).encode(), "application/vnd.influxql")
+        )
+
+    async def _call(self, path: str, query: Mapping[str, str], body: bytes, form: str) -> bytes:
+        answer = await self._server.post(path, query, body, {"Content-Type": form, "Accept": "application/json"})
+        if not answer.is_success:
+            raise answers.QueryRefused(f"{self._server.place}: {words(answer)}")
+        return answer.content
+
+    async def close(self) -> None:
+        """May be called twice."""
+        await self._server.close()
+
+
+def _rfc3339(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _predicate(name: str) -> str:
+    return orjson.dumps(stored_measurement(name)).decode()
