@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from citywarden.columns import Columns, Floats, Indices, Ints
+from citywarden.coordinates import to_wgs84
 from citywarden.model.device import Device
 from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.model.kind import Kind
@@ -82,11 +83,12 @@ class Track:
             yield TrackRow(self.devices[self.device[i]], int(self.ts_ms[i]), values)
 
     def columns(self, kind: Kind, tenant: str, crs: str = "wgs84") -> Columns:
-        """The track as readings of `kind` (received when sent), its positions in degrees of `crs`."""
+        """The track as readings of `kind` (received when sent), its positions brought from `crs` to WGS-84."""
         devices = tuple(Device(tenant, kind.name, name, crs=crs) for name in self.devices)
         empty = np.full(len(self), np.nan)
         texts = {q.field: np.full(len(self), None, object) for q in kind.texts}
         fields = {q.field: self.fields.get(q.field, empty) for q in kind.numeric}
+        fields["lat"], fields["lon"] = to_wgs84(self.fields["lat"], self.fields["lon"], crs)
         return Columns(kind, devices, self.device, self.ts_ms, self.ts_ms, fields, texts)
 
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from citywarden.columns import Bools, Ints
 
-
 T = TypeVar("T", bound=np.generic)
 
 

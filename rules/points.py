@@ -1,13 +1,12 @@
 """Fixes of a fleet as columns, and the history of them: any order of arrival, one order inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from citywarden.columns import Bools, Columns, Floats, Ints
-from citywarden.coordinates import to_wgs84
 
 Flags = NDArray[np.uint16]
 TS_BITS = 42
@@ -101,14 +100,10 @@ def concatenate(parts: Sequence[Points]) -> Points:
 def from_columns(columns: Columns, slots: Ints, max_hdop: float) -> Points:
     """Fixes of a batch of kind `vehicle`, ordered; `slots[i]` is the slot of `columns.devices[i]`.
 
-    Positions are brought from each device's `crs` to WGS-84. A fix without position, at 0/0, of poor `hdop` or of a
-    time before 1970 keeps its place in time but is not VALID.
+    `lat`, `lon` are WGS-84 already. A fix without position, at 0/0 or of poor `hdop` keeps its place in time but is
+    not VALID.
     """
     lat, lon = columns.fields["lat"], columns.fields["lon"]
-    for crs in {device.crs for device in columns.devices} - {"wgs84", "cgcs2000"}:
-        strange = np.array([device.crs == crs for device in columns.devices])[columns.device]
-        lat, lon = lat.copy(), lon.copy()
-        lat[strange], lon[strange] = to_wgs84(lat[strange], lon[strange], crs)
     flags = np.zeros(len(columns), np.uint16)
     for signal in SIGNALS:
         value = columns.fields[signal]
@@ -128,6 +123,15 @@ def spans(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
     owner = np.repeat(np.arange(len(starts)), count)
     offset = np.cumsum(count) - count
     return np.arange(int(count.sum())) - offset[owner] + starts[owner], owner
+
+
+def _merged(one: Points, two: Points) -> Points:
+    """Two ordered lots as one; column by column, so that little memory is needed beside the result."""
+    key = np.concatenate([one.key, two.key])
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    columns = (np.concatenate([getattr(one, name), getattr(two, name)])[order] for name in NAMES[1:])
+    return Points(key, *columns).ordered()  # type: ignore[arg-type, call-arg, unused-ignore]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +154,7 @@ class History:
         chunks = [*self.chunks, points]
         while len(chunks) > 1 and len(chunks[-2]) < 2 * len(chunks[-1]):
             last = chunks.pop()
-            chunks[-1] = concatenate([chunks[-1], last]).ordered()
+            chunks[-1] = _merged(chunks[-1], last)
         return History(tuple(chunks))
 
     def news(self, points: Points) -> Bools:
@@ -184,7 +188,3 @@ class History:
         kept = everything.take(everything.ts_ms >= before_ms)
         return History((kept,) if len(kept) else ())
 
-
-def arrays(points: Points) -> Mapping[str, NDArray[np.generic]]:
-    """Columns by name, to be kept somewhere."""
-    return {name: getattr(points, name) for name in NAMES}
