@@ -51,6 +51,12 @@ def _grid(scale: float, **sides: float) -> Options:
     return {"containLabel": True} | {side: round(px * scale) for side, px in placed.items()}
 
 
+def _nothing(language: str, scale: float) -> Options:
+    """Says in the middle of a chart that it has nothing to show yet."""
+    style = {"color": palette.GREY, "fontSize": round(17 * scale), "fontWeight": 400, "fontFamily": FONT}
+    return {"title": {"text": word("no_chart", language), "left": "center", "top": "38%", "textStyle": style}}
+
+
 def alerts_chart(
     hours: Sequence[tuple[int, Mapping[str, int]]], language: str, zone: ZoneInfo, scale: float = 1.0
 ) -> Options:
@@ -78,6 +84,7 @@ def alerts_chart(
 def depth_chart(
     lines: Sequence[tuple[str, Sequence[tuple[int, float]]]],
     bands_cm: Sequence[float],
+    language: str,
     zone: ZoneInfo,
     scale: float = 1.0,
 ) -> Options:
@@ -115,49 +122,57 @@ def depth_chart(
             "overflow": "truncate",
         },
     }
-    return _base(scale) | {
-        "grid": _grid(scale, right=165),
-        "legend": legend,
-        "xAxis": _axis("time", scale, splitNumber=4),
-        "yAxis": _axis("value", scale, min=0, max=max(20, round(deepest / 10 + 0.5) * 10), splitNumber=3),
-        "series": series,
-    }
+    return (
+        _base(scale)
+        | ({} if lines else _nothing(language, scale))
+        | {
+            "grid": _grid(scale, right=165),
+            "legend": legend,
+            "xAxis": _axis("time", scale, splitNumber=4),
+            "yAxis": _axis("value", scale, min=0, max=max(20, round(deepest / 10 + 0.5) * 10), splitNumber=3),
+            "series": series,
+        }
+    )
 
 
 def work_chart(rows: Sequence[tuple[str, float, float]], language: str, scale: float = 1.0) -> Options:
     """A bar per vehicle: hours worked, over a pale bar of hours demanded."""
     names = [name for name, _, _ in rows]
     bar = {"type": "bar", "barWidth": "58%", "barGap": "-100%"}
-    return _base(scale) | {
-        "grid": _grid(scale),
-        "xAxis": _axis(
-            "category",
-            scale,
-            data=names,
-            axisLabel={
-                "color": palette.DIM,
-                "fontSize": round(12 * scale),
-                "interval": 0,
-                "width": round(52 * scale),
-                "overflow": "breakAll",
-            },
-        ),
-        "yAxis": _axis("value", scale, splitNumber=3),
-        "series": [
-            bar
-            | {
-                "name": word("plan", language),
-                "data": [round(wanted, 2) for _, _, wanted in rows],
-                "itemStyle": {"color": "#1d2a3d", "borderRadius": 3},
-            },
-            bar
-            | {
-                "name": word("working", language),
-                "data": [round(done, 2) for _, done, _ in rows],
-                "itemStyle": {"color": palette.GOOD, "borderRadius": 3},
-            },
-        ],
-    }
+    return (
+        _base(scale)
+        | ({} if rows else _nothing(language, scale))
+        | {
+            "grid": _grid(scale),
+            "xAxis": _axis(
+                "category",
+                scale,
+                data=names,
+                axisLabel={
+                    "color": palette.DIM,
+                    "fontSize": round(11.5 * scale),
+                    "interval": 0,
+                    "width": round(42 * scale),
+                    "overflow": "breakAll",
+                },
+            ),
+            "yAxis": _axis("value", scale, splitNumber=3),
+            "series": [
+                bar
+                | {
+                    "name": word("plan", language),
+                    "data": [round(wanted, 2) for _, _, wanted in rows],
+                    "itemStyle": {"color": "#1d2a3d", "borderRadius": 3},
+                },
+                bar
+                | {
+                    "name": word("working", language),
+                    "data": [round(done, 2) for _, done, _ in rows],
+                    "itemStyle": {"color": palette.GOOD, "borderRadius": 3},
+                },
+            ],
+        }
+    )
 
 
 def timeline_chart(

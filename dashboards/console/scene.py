@@ -48,6 +48,12 @@ def place_of(device: Device, lon: float, lat: float) -> Place:
     return (lon, lat) if device.crs in ("wgs84", "cgcs2000") else wgs84(lon, lat, device.crs)
 
 
+def subject_of(alert: Alert) -> tuple[DeviceKey, str]:
+    """The device an alert is about, and the task where it is about one: its subject is `vehicle/task` then."""
+    device, _, task = alert.subject.partition("/") if alert.kind == "vehicle" else (alert.subject, "", "")
+    return DeviceKey(alert.tenant, alert.kind, device), task
+
+
 class Nights:
     """Whether it is dark at a place, asked of the sun once a minute per tenth of a degree."""
 
@@ -160,13 +166,14 @@ class Scene:
 
     def view(self, alert: Alert) -> dict[str, Json]:
         """An alert with its place in words and the page that tells more."""
-        device = self.device(DeviceKey(alert.tenant, alert.kind, alert.subject))
-        task = self.work.tasks.get(alert.subject)
-        name = device.name or device.id if device is not None else task.name if task is not None else alert.subject
+        who, task_id = subject_of(alert)
+        device, task = self.device(who), self.work.tasks.get(task_id)
+        name = who.id if device is None else device.name or device.id
+        if task_id:
+            name = f"{name} · {task.name if task is not None and task.name else task_id}"
         if alert.kind == "vehicle":
             day = day_of(alert.raised_ms, self._sources)
-            vehicle = task.vehicle if device is None and task is not None else alert.subject
-            link = f"/vehicles/{quote(vehicle, safe='')}?day={day}"
+            link = f"/vehicles/{quote(who.id, safe='')}?day={task.day if task is not None else day}"
         else:
             link = f"/devices/{quote(alert.kind, safe='')}/{quote(alert.subject, safe='')}?alert={quote(alert.id)}"
         return alert_view(alert, name, link)
@@ -244,7 +251,7 @@ class Scene:
         return [p for a in standing[:PULSES] if (p := self._pulse(a)) is not None]
 
     def _pulse(self, alert: Alert) -> list[Json] | None:
-        row = self._rows.get(DeviceKey(alert.tenant, alert.kind, alert.subject))
+        row = self._rows.get(subject_of(alert)[0])
         lon, lat = (row[2], row[3]) if row is not None else (alert.lon, alert.lat)
         if lon is None or lat is None:
             return None

@@ -101,7 +101,9 @@ def task_rows(session: Session, day: Day) -> list[list[object]]:
             continue
         needed = "" if task.min_duration_s is None else f" / {hours_text(task.min_duration_s)}"
         proof = html(
-            "{w}<small>{e}</small>", w=hours_text(report.work_duration_s) + needed, e=session.say(report.evidence.value)
+            "{w}<small>{e}</small>",
+            w=hours_text(report.work_duration_s) + needed,
+            e=" · ".join(reason(key, session.language) for key in (report.evidence.value, *report.notes)),
         )
         rows.append(
             [name, window, verdict(session, report.status), bar(report.coverage_pct), proof, why(session, report)]

@@ -34,7 +34,7 @@ class Charts:
         zone, bands = s.sources.timezone, s.broadcast.scene.bands.depth_cm[1:]
         return {
             "alerts_per_hour": alerts_chart(h.alerts, s.language, zone, self._scale),
-            "depth_hour": depth_chart(h.depths, bands, zone, self._scale),
+            "depth_hour": depth_chart(h.depths, bands, s.language, zone, self._scale),
             "work_hours": work_chart(h.work, s.language, self._scale),
         }
 

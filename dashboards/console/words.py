@@ -148,10 +148,8 @@ _TABLE: dict[str, tuple[str, str]] = {
 }
 
 REASONS: dict[str, tuple[str, str]] = {
-    "coverage": ("覆盖率不足", "coverage too low"),
-    "duration": ("作业时长不足", "worked too short"),
+    "low_coverage": ("覆盖率不足", "coverage too low"),
     "short_duration": ("作业时长不足", "worked too short"),
-    "passes": ("作业遍数不足", "too few passes"),
     "short_passes": ("作业遍数不足", "too few passes"),
     "overspeed": ("超速作业", "worked too fast"),
     "window": ("未在时段内作业", "not inside its window"),
@@ -162,8 +160,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "too_coarse": ("定位间隔过大，无法判定", "fixes too far apart to judge"),
     "sampling_too_coarse": ("定位间隔过大，无法判定", "fixes too far apart to judge"),
     "deviation": ("偏离路线", "left the route"),
+    "speed_derived": ("速度由定位推算", "speed derived"),
+    "heading_derived": ("航向由定位推算", "heading derived"),
+    "accuracy_unknown": ("精度未知", "accuracy unknown"),
     "datum_suspect": ("坐标系疑似不符", "coordinates look like another datum"),
-    "gps_only": ("仅有定位数据", "GPS only"),
 }
 """Words for a report's reasons; a reason that is not here is shown as its own name, in words."""
 

@@ -271,7 +271,7 @@ def some_alerts(known: Mapping[str, Device]) -> list[Alert]:
         alert(4, known["WL-024"], Severity.MAJOR, "积水 27 cm，达到橙色警戒", "Water 27 cm deep, orange",
               status=Status.ACKNOWLEDGED, acknowledged_by="陈志明", note="已派抽排队"),
         alert(5, known["V03"], Severity.MAJOR, "清扫漏作业 320 m：经过但未作业", "320 m missed: driven without working",
-              rule="route.missed", lat=None, lon=None),
+              rule="route.missed", lat=None, lon=None, subject=f"V03/T03a@{TODAY}"),
         alert(6, known["V08"], Severity.MINOR, "偏离计划路线 140 m，持续 90 秒", "140 m off its route for 90 s",
               rule="route.deviation"),
         alert(8, known["SL-0007"], Severity.MINOR, "夜间暗灯 15 分钟", "Dark at night for 15 min"),
@@ -330,10 +330,10 @@ class FakeWork:
             status = Verdict.OPEN
             missed = (MissedRun(planned * (0.25 + 0.02 * n), planned, MissedReason.NOT_DRIVEN),)
         elif n % 6 == 2:
-            status, reasons = Verdict.NOT_MET, ("coverage", "duration")
+            status, reasons = Verdict.NOT_MET, ("low_coverage", "short_duration")
             missed = (MissedRun(600, 920, MissedReason.NOT_WORKING), MissedRun(1500, 1710, MissedReason.TOO_FAST))
         elif n == 28:
-            status, reasons = Verdict.NOT_MET, ("coverage", "no_show")
+            status, reasons = Verdict.NOT_MET, ("no_show", "low_coverage")
             missed = (MissedRun(0, planned, MissedReason.NOT_DRIVEN),)
         elif n == 29:
             status, reasons = Verdict.NOT_JUDGED, ("too_coarse",)

@@ -345,6 +345,7 @@ export default {
       if (!this.size?.[0]) return;
       const c = this.context(2);
       if (this.day) return;
+      const storm = store.pulses.length > 60; // then only the gravest move
       const phase = (performance.now() % PULSE_MS) / PULSE_MS;
       for (const [, lon, lat, severity, acknowledged] of store.pulses) {
         const p = this.at(lon, lat);
@@ -352,8 +353,9 @@ export default {
         const colour = this.colours.severity[severity];
         const reach = (severity === "critical" ? 34 : severity === "major" ? 27 : 20) * this.u;
         c.globalAlpha = acknowledged ? 0.55 : 0.95;
-        ring(c, p, 9 * this.u, colour, (acknowledged ? 1.2 : 2) * this.u);
-        if (!acknowledged) {
+        const still = acknowledged || (storm && severity !== "critical");
+        ring(c, p, (storm ? 6 : 9) * this.u, colour, (still ? 1.2 : 2) * this.u);
+        if (!still) {
           for (const shift of [0, 0.5]) {
             const t = (phase + shift) % 1;
             c.globalAlpha = 0.6 * (1 - t);
