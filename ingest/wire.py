@@ -7,6 +7,7 @@ socket <- one write of all PUBACKs <- acknowledge(packet ids)
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import mqtt5
 import numpy as np
@@ -71,8 +72,8 @@ class Connection(asyncio.Protocol):
         """Something has arrived since this was last set to False."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the interface without being subclasses.
+        self._transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         detail = f"connection closed by the broker{f' ({exc})' if exc else ''}"
