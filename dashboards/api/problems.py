@@ -1,0 +1,102 @@
+"""Errors as RFC 9457 problem documents: every one of them, none with a stack trace."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
+
+from citywarden.model.errors import CitywardenError, NotFound, Unavailable
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5.0
+"""Suggested to clients where the part that is unavailable names no time of its own."""
+
+log = logging.getLogger(__name__)
+
+
+class Mistake(BaseModel):
+    """One thing wrong with a request."""
+
+    where: str
+    what: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `errors` names everything that is wrong with a request, not only the first."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Mistake] | None = None
+
+
+class BadQuestion(Exception):
+    """A parameter is well-formed but cannot be answered; becomes 422."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(what)
+        self.mistake = Mistake(where=where, what=what)
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
+    """A problem document as response."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers, MEDIA_TYPE)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Answer every error of the app with a problem document."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(BadQuestion, _bad_question)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(CitywardenError, _ours)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def _mistakes(mistakes: Sequence[Mistake]) -> JSONResponse:
+    detail = "; ".join(f"{m.where}: {m.what}" for m in mistakes)
+    return problem(422, detail, errors=[m.model_dump() for m in mistakes])
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return _mistakes(
+        [
+            Mistake(where=".".join(map(str, e["loc"])), what=str(e["msg"]).removeprefix("Value error, "))
+            for e in error.errors()
+        ]
+    )
+
+
+async def _bad_question(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BadQuestion)
+    return _mistakes([error.mistake])
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    detail = str(error.detail)
+    if detail == HTTPStatus(error.status_code).phrase:
+        detail = f"{request.method} {request.url.path}"
+    return problem(error.status_code, detail, error.headers)
+
+
+async def _ours(_request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, NotFound):
+        return problem(404, str(error))
+    if isinstance(error, Unavailable):
+        return problem(503, str(error), {"Retry-After": str(math.ceil(error.retry_after_s or RETRY_AFTER_S))})
+    return problem(409, str(error))
+
+
+async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
+    return problem(500, f"{request.method} {request.url.path} failed; the server's log says why")
