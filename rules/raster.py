@@ -82,7 +82,7 @@ class Roads:
             return self
         number, base = len(self), len(self.segments.rows)
         made = [segments(lines) for lines in roads]
-        origins = np.array([np.floor(one.rows[:, :2].min(axis=0)) - 2 * REACH_M for one in made])
+        origins = np.array([_origin(one.rows) for one in made])
         keys, pieces = [], []
         for i, one in enumerate(made):
             key, piece = _rasterise(one.rows, origins[i])
@@ -137,6 +137,13 @@ class Roads:
             end = rows[ends]
             off[ends] = np.abs((x[ends] - end[:, X]) * end[:, DY] - (y[ends] - end[:, Y]) * end[:, DX])
         return Branch(index, piece, rows[:, MEASURE] + along, off)
+
+
+def _origin(rows: Floats) -> Floats:
+    """South-west of everything that is near a road, which ends where its last piece ends."""
+    ends = rows[:, :2] + rows[:, DX:LENGTH] * rows[:, LENGTH : LENGTH + 1]
+    lowest: Floats = np.floor(np.minimum(rows[:, :2].min(axis=0), ends.min(axis=0))) - 2 * REACH_M
+    return lowest
 
 
 def _joined(parts: Sequence[Segments]) -> Segments:
