@@ -6,7 +6,7 @@ Used from one event loop only.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -123,6 +123,11 @@ class Live:
         self._tables = {name: _Table(kind) for name, kind in kinds.items()}
         self._listeners: set[Listener] = set()
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of all kinds."""
+        return tuple(self._tables)
+
     def seed(self, batch: Columns) -> None:
         """Fill in what was known before (from the store, at start) without telling anyone."""
         self._tables[batch.kind.name].update(batch)
@@ -141,6 +146,11 @@ class Live:
         for listener in self._listeners:
             if listener.readings or not reading:
                 listener.put(change)
+
+    def tell_all(self, changes: Iterable[Change]) -> None:
+        """Pass several, in order."""
+        for change in changes:
+            self.tell(change)
 
     @contextmanager
     def listen(self, readings: bool = True) -> Iterator[Listener]:

@@ -66,7 +66,6 @@ class LogSettings(_Section):
     """The durable log."""
 
     path: Path | None = None
-    keep_h: Annotated[float, Field(ge=0, le=24 * 31)] = 0
 
 
 class StoreSettings(_Section):

@@ -76,3 +76,8 @@ def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
     settings = load(file, {})
     assert settings.rules.file == tmp_path / "my.yaml"
     assert settings.fleet.plan == Path("/abs/plan.geojson")
+
+
+def test_the_example_holds_the_defaults() -> None:
+    example = Path(__file__).parents[2] / "examples" / "citywarden.toml"
+    assert load(example, {}) == Settings()

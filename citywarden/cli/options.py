@@ -1,0 +1,62 @@
+"""Options that every command has, and the two ways it prints: a table for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from citywarden.settings import Settings, load
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def configured(command: F) -> F:
+    """Add `--config` and `--data`; the command takes `config: Path | None, data: Path | None`."""
+    config = click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="CITYWARDEN_CONFIG",
+        help="Configuration file (TOML). Without one: the embedded defaults.",
+    )
+    data = click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="CITYWARDEN_DATA",
+        help="Folder of the server's data. Default: ./data",
+    )
+    return config(data(command))
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def settings_of(config: Path | None, data: Path | None) -> Settings:
+    """The settings in force; raises ConfigurationError with every problem."""
+    return load(config, data=data)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on one line of stdout."""
+    print(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on stdout, as wide as its content when stdout is no terminal."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """`name: value` lines, aligned."""
+    width = max((len(name) for name in facts), default=0)
+    for name, value in facts.items():
+        print(f"{name:<{width}}  {value}")

@@ -1,0 +1,150 @@
+"""Testing every configured connection, and saying what to do about what does not work."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import httpx
+from sqlalchemy import text
+
+import citywarden.serve.tables  # noqa: F401 (declares every table)
+from citywarden.database import connect
+from citywarden.model.errors import CitywardenError, ConfigurationError
+from citywarden.model.message import RawMessage
+from citywarden.serve.http import bind
+from citywarden.serve.prepare import Prepared, prepare
+from citywarden.serve.stores import open_store
+from citywarden.settings import Settings
+from ingest.endpoint import Endpoint
+from ingest.mqtt import receive
+from ingest.subscription import State, Status, Subscription
+
+TIMEOUT_S = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was tried. `advice` says what to do when it does not work."""
+
+    name: str
+    ok: bool
+    found: str
+    advice: str = ""
+
+
+async def examine(settings: Settings) -> Sequence[Check]:
+    """Try everything the server would use, side by side; a server that runs on the same data is left alone."""
+    try:
+        prepared = prepare(settings)
+    except ConfigurationError as error:
+        return [Check("files", False, str(problem), "mend the file named here") for problem in error.problems]
+    tries: list[tuple[str, Callable[[], Awaitable[str]], str]] = [
+        ("files", lambda: _files(prepared), ""),
+        ("data", lambda: asyncio.to_thread(_folder, settings), "make the folder writable, or name another with --data"),
+        ("log", lambda: asyncio.to_thread(_log, settings), "free the disk, or stop what holds the file"),
+        ("database", lambda: asyncio.to_thread(_database, settings), "check [database] url, and that the server runs"),
+        ("store", lambda: _store(prepared), "check [store] url and token; the embedded one belongs to one process"),
+        ("listen", lambda: asyncio.to_thread(_listen, settings), "choose another address in [api] listen, or --port"),
+    ]
+    if prepared.endpoint is not None:
+        endpoint = prepared.endpoint
+        tries.append(("mqtt", lambda: _mqtt(endpoint), "check [mqtt] url, user and password, and that the broker runs"))
+    for target in settings.alerts.targets:
+        tries.append((f"target {target.name}", lambda url=target.url: _target(url), "check its url; nothing was sent"))  # type: ignore[misc]
+    return await asyncio.gather(*(_try(*one) for one in tries))
+
+
+async def _try(name: str, attempt: Callable[[], Awaitable[str]], advice: str) -> Check:
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return Check(name, True, await attempt())
+    except TimeoutError:
+        return Check(name, False, f"no answer within {TIMEOUT_S:g} s", advice)
+    except Exception as error:
+        return Check(name, False, " ".join(str(error).split()) or type(error).__name__, advice)
+
+
+async def _files(prepared: Prepared) -> str:
+    tasks, warnings = len(prepared.plan.templates), len(prepared.plan.warnings)
+    ignored = f", {warnings} warnings" if warnings else ""
+    return f"{len(prepared.book.rules)} rules, {tasks} planned roads, {len(prepared.plan.zones)} zones{ignored}"
+
+
+def _folder(settings: Settings) -> str:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    probe = settings.data / f".probe-{os.getpid()}"
+    probe.write_bytes(b"x")
+    probe.unlink()
+    space = os.statvfs(settings.data)
+    return f"{settings.data}, {space.f_bavail * space.f_frsize / 2**30:.1f} GiB free"
+
+
+def _log(settings: Settings) -> str:
+    if not settings.log_path.exists():
+        return "will be made at first start"
+    connection = sqlite3.connect(f"file:{settings.log_path}?mode=ro", uri=True)
+    try:
+        found = connection.execute("PRAGMA quick_check").fetchone()[0]
+    finally:
+        connection.close()
+    if found != "ok":
+        raise CitywardenError(f"{settings.log_path}: {found}")
+    return f"{settings.log_path}, {settings.log_path.stat().st_size / 2**20:.1f} MiB"
+
+
+def _database(settings: Settings) -> str:
+    engine = connect(settings.database_url)
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+        return f"{engine.dialect.name} answers"
+    finally:
+        engine.dispose()
+
+
+async def _store(prepared: Prepared) -> str:
+    if prepared.settings.store.url == "embedded" and not prepared.settings.store_path.exists():
+        return "will be made at first start"
+    store = await open_store(prepared.settings, prepared.kinds)
+    try:
+        counts = [await store.count(kind) for kind in prepared.kinds]
+    finally:
+        await store.close()
+    return f"{sum(counts)} readings"
+
+
+def _listen(settings: Settings) -> str:
+    bind(settings.api.listen).close()
+    return f"{settings.api.listen} is free"
+
+
+async def _mqtt(endpoint: Endpoint) -> str:
+    """Log in with a throw-away session and subscribe to nothing of the city's."""
+    answer: asyncio.Future[Status] = asyncio.get_running_loop().create_future()
+
+    def observe(status: Status) -> None:
+        if status.state in (State.CONNECTED, State.REFUSED, State.LOST) and not answer.done():
+            answer.set_result(status)
+
+    async def sink(_batch: Sequence[RawMessage]) -> None:
+        return None
+
+    probe = Subscription(endpoint, f"citywarden-doctor-{os.getpid()}", (f"citywarden/doctor/{os.getpid()}",),
+                         session_expiry_s=0)  # fmt: skip
+    task = asyncio.create_task(receive(probe, sink, observe))
+    try:
+        status = await answer
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+    if status.state is not State.CONNECTED:
+        raise CitywardenError(status.detail)
+    return f"{endpoint} lets us in"
+
+
+async def _target(url: str) -> str:
+    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+        answer = await client.head(url)
+    return f"answers ({answer.status_code} to HEAD)"

@@ -1,0 +1,79 @@
+"""Alerts and judged work as points in the store, for the dashboards; a store that is down delays no alert."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from citywarden.model.device import Device, DeviceKey
+from citywarden.model.errors import Unavailable
+from citywarden.model.work import TaskReport
+from citywarden.store.contract import Point, Store
+from rules.engine import VEHICLE
+
+WORK = "work"
+BATCH = 1000
+
+
+def work_point(report: TaskReport, tenant: str, vehicle: Device | None) -> Point:
+    """One judged task at the end of its window; written again when it is judged anew."""
+    tags = {
+        "tenant": tenant,
+        "device": report.vehicle,
+        "district": vehicle.district if vehicle else "",
+        "owner": vehicle.owner if vehicle else "",
+        "task": report.task,
+        "operation": str(report.operation),
+    }
+    fields: dict[str, float | int | bool | str] = {
+        "status": str(report.status),
+        "met": report.status == "met",
+        "evidence": str(report.evidence),
+        "reasons": ",".join(report.reasons),
+        "work_duration_s": report.work_duration_s,
+        "idle_in_work_s": report.idle_in_work_s,
+        "unknown_s": report.unknown_s,
+        "planned_m": report.planned_m,
+        "covered_m": report.covered_m,
+        "coverage_pct": report.coverage_pct,
+        "passes": float(report.passes),
+        "driven_m": report.driven_m,
+        "effective_m": report.effective_m,
+        "empty_running_pct": report.empty_running_pct,
+        "overspeed_s": report.overspeed_s,
+        "missed_m": sum(run.length_m for run in report.missed),
+    }
+    return Point(WORK, tags, report.end_ms, fields)
+
+
+@dataclass(slots=True)
+class Exporter:
+    """Points that wait to be written; the newest version of each stays. What is lost in a crash is offered again at
+    start, from the alerts' database and the rules' memory.
+    """
+
+    store: Store
+    _waiting: dict[tuple[object, ...], Point] = field(default_factory=dict)
+
+    def offer(self, points: Iterable[Point]) -> None:
+        for point in points:
+            self._waiting[(point.measurement, point.ts_ms, *sorted(point.tags.items()))] = point
+
+    async def flush(self) -> int:
+        """Write what waits; what the store does not take now stays. Returns how many were written."""
+        written = 0
+        while self._waiting:
+            keys = list(self._waiting)[:BATCH]
+            points = [self._waiting[key] for key in keys]
+            try:
+                await self.store.write_points(points)
+            except Unavailable:
+                return written
+            for key, point in zip(keys, points, strict=True):
+                if self._waiting.get(key) is point:
+                    del self._waiting[key]
+            written += len(points)
+        return written
+
+
+def vehicle_of(lookup: Callable[[DeviceKey], Device | None], tenant: str, vehicle: str) -> Device | None:
+    """The registered vehicle, if any."""
+    return lookup(DeviceKey(tenant, VEHICLE, vehicle))

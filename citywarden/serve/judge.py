@@ -1,0 +1,202 @@
+"""The consumer that judges: log -> rules -> alerts, with the live picture on the way.
+
+What it has found, the alerts that come of it and how far it has read are committed in one database transaction, so a
+crash at any point neither loses nor doubles an alert. The rules' memory is saved now and then with its position; after
+a restart the messages between that position and the committed one are read once more, for the memory only.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from citywarden.alerts.desk import AsyncDesk
+from citywarden.columns import Columns
+from citywarden.live import Live
+from citywarden.log.contract import Log, Position, Slice
+from citywarden.model.alert import Finding
+from citywarden.model.work import TaskReport
+from ingest.decode import Decoded
+from ingest.pipeline import Decoding, position_of
+from ingest.registry import Registry
+from rules import engine
+
+RULES_CONSUMER = "rules"
+READ_LIMIT = 2000
+"""Messages judged at a time: small enough that the event loop is free again within some 20 ms."""
+
+TICK_S = 1.0
+SNAPSHOT_EVERY_MS = 15_000
+SNAPSHOT_SHARE = 30
+"""A large memory is saved less often: saving takes at most a thirtieth of the time."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Hooks:
+    """What else wants to know: reports of tasks, and the tasks of the days around a time."""
+
+    judged: Callable[[Sequence[TaskReport]], None]
+    replanned: Callable[[engine.State, int], engine.State]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the health page shows of this consumer."""
+
+    position: dict[int, int] = field(default_factory=dict)
+    messages: int = 0
+    lag_ms: int = 0
+    findings: int = 0
+    skipped: int = 0
+
+
+class Judge:
+    """Runs the rule engine over the log."""
+
+    def __init__(
+        self, log: Log, decoding: Decoding, registry: Registry, desk: AsyncDesk, live: Live,
+        clock_ms: Callable[[], int], hooks: Hooks,
+    ) -> None:  # fmt: skip
+        self._log = log
+        self._decoding = decoding
+        self._registry = registry
+        self._watch = registry.watch()
+        self._desk = desk
+        self._live = live
+        self._clock_ms = clock_ms
+        self._hooks = hooks
+        self._snapshot_due_ms = 0
+        self._dirty = False
+        self._failed_at: dict[int, int] | None = None
+        self._state: engine.State | None = None
+        self.progress = Progress()
+
+    @property
+    def state(self) -> engine.State:
+        """What the rules remember now; only after `restore`."""
+        if self._state is None:
+            raise RuntimeError("the judge has not been restored yet")
+        return self._state
+
+    async def restore(self, fresh: Callable[[bytes | None], engine.State]) -> engine.State:
+        """The state of the last run brought up to the committed position; `fresh(None)` where there is none."""
+        snapshot = await self._desk.load_snapshot(RULES_CONSUMER)
+        committed = dict(await self._desk.position())
+        position: dict[int, int] = {}
+        try:
+            state = fresh(snapshot[1] if snapshot else None)
+            position = dict(snapshot[0]) if snapshot else {}
+        except ValueError as error:
+            _log.warning("the saved rule state cannot be used (%s); the rules start anew from the open alerts", error)
+            state, position = fresh(None), committed
+        if snapshot is None:
+            position = committed
+        while _behind(position, committed):
+            parts = await self._log.read(position, READ_LIMIT)
+            if not parts:
+                break
+            batch, now_ms = self._decode(parts)
+            outcome = engine.step(state, batch, now_ms)
+            state = outcome.state
+            self._hooks.judged(outcome.reports)
+            position = dict(position_of(parts, position))
+        self.progress.position = position
+        state = engine.enroll(state, self._registry.placed(), self._clock_ms())
+        self._state = engine.reconcile(state, await self._desk.open_keys())
+        return self._state
+
+    async def run(self) -> None:
+        """Until cancelled; the memory is saved once more then. After an error it is worthless: `restore` first."""
+        try:
+            await self._run()
+        except asyncio.CancelledError:
+            await self._save(self.state)
+            raise
+
+    async def _run(self) -> None:
+        ticked_ms = refreshed_ms = 0
+        while True:
+            parts = await self._log.read(self.progress.position, READ_LIMIT)
+            if parts:
+                await self._judge(parts)
+                now_ms = parts[-1].messages[-1].received_ms
+            else:
+                now_ms = self._clock_ms()
+                self.progress.lag_ms = 0
+            if now_ms - ticked_ms >= TICK_S * 1000:
+                ticked_ms = now_ms
+                self._state = self._hooks.replanned(self.state, now_ms)
+                await self._commit(engine.step(self.state, (), now_ms), self.progress.position)
+            if self._clock_ms() - refreshed_ms >= 2000:
+                refreshed_ms = self._clock_ms()
+                self._take_in_registry(refreshed_ms)
+            if self._dirty and self._clock_ms() >= self._snapshot_due_ms:
+                await self._save(self.state)
+            if not parts:
+                await self._log.wait(self.progress.position, TICK_S / 2)
+
+    async def _judge(self, parts: Sequence[Slice]) -> None:
+        batch, newest_ms = self._decode(parts)
+        for columns in batch:
+            self._live.update(columns)
+        outcome = self._step(batch, newest_ms) if batch else None
+        position = position_of(parts, self.progress.position)
+        if outcome:
+            await self._commit(outcome, position)
+        self.progress.position = dict(position)
+        self.progress.messages += sum(len(part.messages) for part in parts)
+        self.progress.lag_ms = max(0, self._clock_ms() - newest_ms)
+        self._dirty = True
+
+    def _step(self, batch: Sequence[Columns], now_ms: int) -> engine.Outcome | None:
+        """Judge; a batch that makes the rules fail a second time is skipped, so that one reading cannot stop all."""
+        if self._failed_at == self.progress.position:
+            self.progress.skipped += sum(len(columns) for columns in batch)
+            _log.error("the rules failed twice on %d readings; they are stored, but not judged", self.progress.skipped)
+            return None
+        try:
+            return engine.step(self.state, batch, now_ms)
+        except Exception:
+            self._failed_at = dict(self.progress.position)
+            raise
+
+    def _decode(self, parts: Sequence[Slice]) -> tuple[list[Columns], int]:
+        decoded: list[Decoded] = [self._decoding.decode(part) for part in parts]
+        return [c for one in decoded for c in one.columns], max(part.messages[-1].received_ms for part in parts)
+
+    async def _commit(self, outcome: engine.Outcome, position: Position) -> None:
+        self._state = outcome.state
+        if outcome.reports:
+            self._hooks.judged(outcome.reports)
+            for report in outcome.reports:
+                self._live.tell(report)
+        if not outcome.findings:
+            return
+        self.progress.findings += len(outcome.findings)
+        await self._apply(outcome.findings, position)
+
+    async def _apply(self, findings: Sequence[Finding], position: Position) -> None:
+        await self._desk.apply(findings, self._clock_ms(), position)
+
+    def _take_in_registry(self, now_ms: int) -> None:
+        self._registry.refresh()
+        changed, gone = self._watch.drain()
+        if changed:
+            self._state = engine.enroll(self.state, changed, now_ms)
+        if gone:
+            self._state = engine.forget(self.state, gone)
+
+    async def _save(self, state: engine.State) -> None:
+        began_ms = self._clock_ms()
+        self._dirty = False
+        position = dict(self.progress.position)
+        await self._desk.save_snapshot(RULES_CONSUMER, position, await asyncio.to_thread(engine.dump, state))
+        await self._log.save(RULES_CONSUMER, position)
+        took_ms = self._clock_ms() - began_ms
+        self._snapshot_due_ms = began_ms + max(SNAPSHOT_EVERY_MS, SNAPSHOT_SHARE * took_ms)
+
+
+def _behind(position: Position, committed: Position) -> bool:
+    return any(position.get(partition, 0) < offset for partition, offset in committed.items())

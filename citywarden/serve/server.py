@@ -1,0 +1,299 @@
+"""The running server: every part made, started in order, watched, and stopped in the opposite order.
+
+broker -> MQTT -> log -> +-> store drain -> store
+                         +-> judge -> alert desk -> courier -> webhooks
+console and API read the live picture, the store and the desks
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from citywarden.alerts.delivery import Courier
+from citywarden.alerts.desk import AsyncDesk
+from citywarden.alerts.point import alert_point
+from citywarden.live import Live
+from citywarden.log.sqlite import SqliteLog
+from citywarden.model.errors import Unavailable
+from citywarden.model.message import RawMessage
+from citywarden.model.work import TaskReport, Verdict
+from citywarden.serve.alerting import Alerting, alerting
+from citywarden.serve.desks import DeviceDesk, LetterDesk
+from citywarden.serve.export import Exporter, vehicle_of, work_point
+from citywarden.serve.http import application, bind, serving
+from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
+from citywarden.serve.prepare import Prepared
+from citywarden.serve.stores import open_store
+from citywarden.serve.vitals import Rate, Vitals
+from citywarden.serve.workdesk import WorkDesk
+from citywarden.store.contract import Store
+from dashboards.sources import Sources
+from ingest.broker import EmbeddedBroker
+from ingest.deadletters import DeadLetters
+from ingest.decode import Decoder
+from ingest.endpoint import Endpoint
+from ingest.mqtt import receive
+from ingest.pipeline import STORE_CONSUMER, Decoding, StoreDrain
+from ingest.registry import Registry
+from ingest.subscription import State, Status, Subscription
+from rules import engine, night, thresholds, work, worksave
+from rules.worksettings import WorkSettings
+
+CHORES_S = 1.0
+SUBSCRIBE_S = 10.0
+TRIM_EVERY_S = 30.0
+DAY_MS = 86_400_000
+
+_log = logging.getLogger(__name__)
+Clock = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is no configuration: how this run differs. Ports 0: any free one; None: as configured."""
+
+    port: int | None = None
+    mqtt_port: int = 0
+    work: WorkSettings = field(default_factory=WorkSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that is up: where it is, and its parts for those who drive it. `broker`: where devices publish to."""
+
+    url: str
+    broker: Endpoint
+    registry: Registry
+    store: Store
+    log: SqliteLog
+    desk: AsyncDesk
+    courier: Courier
+    judge: Judge
+    drain: StoreDrain
+    vitals: Vitals
+    live: Live
+
+
+@asynccontextmanager
+async def running(prepared: Prepared, options: Options, clock_ms: Clock) -> AsyncIterator[Running]:
+    """A server until the block ends. Raises CitywardenError when a part cannot start; nothing stays behind then."""
+    async with AsyncExitStack() as stack:
+        yield await _Builder(prepared, options, clock_ms, stack).start()
+
+
+class _Builder:
+    """Makes the parts one after the other; what is made first is stopped last."""
+
+    def __init__(self, prepared: Prepared, options: Options, clock_ms: Clock, stack: AsyncExitStack) -> None:
+        self._p = prepared
+        self._settings = prepared.settings
+        self._options = options
+        self._clock_ms = clock_ms
+        self._stack = stack
+        self._crashed: dict[str, str] = {}
+
+    async def start(self) -> Running:
+        settings, stack = self._settings, self._stack
+        settings.data.mkdir(parents=True, exist_ok=True)
+        listener = bind(self._listen())
+        stack.callback(listener.close)
+        alerts = await stack.enter_async_context(alerting(settings, self._clock_ms))
+        registry = Registry(alerts.engine, settings.registry.unknown_devices == "register")
+        alerts.locate = registry.lookup
+        log = await SqliteLog.open(settings.log_path)
+        stack.push_async_callback(log.close)
+        store = await open_store(settings, self._p.kinds)
+        stack.push_async_callback(store.close)
+        live = Live(self._p.kinds)
+        await _seed(live, store)
+        letters = DeadLetters(alerts.engine, settings.limits.dead_letters)
+        decoding = Decoding(Decoder(self._p.kinds, registry.lookup), registry, self._clock_ms)
+        drain = StoreDrain(log, decoding, store, letters, settings.store.batch)
+        workdesk = WorkDesk(
+            self._p.plan, settings.tenant, settings.zone, store, self._options.work, self._clock_ms
+        )  # fmt: skip
+        exporter = await self._exporter(store, alerts, live)
+        hooks = self._hooks(workdesk, exporter, registry)
+        judge = Judge(log, decoding, registry, alerts.desk, live, self._clock_ms, hooks)
+        await judge.restore(self._fresh(workdesk))
+        workdesk.current = lambda: work.reports(judge.state.work, self._clock_ms())
+        vitals = Vitals(
+            Rate(), judge.progress, drain, decoding, alerts.desk.counters, lambda: len(alerts.desk.desk.open()),
+            lambda: len(registry), alerts.courier.troubles, crashed=self._crashed,
+        )  # fmt: skip
+        self._watch("store", drain.run)
+        self._watch("rules", _again(judge.run, lambda: judge.restore(self._fresh(workdesk))))
+        self._watch("chores", lambda: self._chores(log, store, exporter, vitals))
+        sources = Sources(
+            kinds=self._p.kinds, live=live, store=store, alerts=alerts.desk, work=workdesk, letters=LetterDesk(letters),
+            devices=DeviceDesk(registry), health=vitals.health, metrics=vitals.exposition, districts=self._p.districts,
+            timezone=settings.zone, language=settings.language, now_ms=self._clock_ms, is_night=night.is_night,
+        )  # fmt: skip
+        broker, subscribed = await self._broker()
+        self._watch("mqtt", lambda: self._receive(subscribed, log, vitals))
+        await self._subscribed(vitals)
+        await stack.enter_async_context(serving(application(sources, _secret(settings.data)), listener))
+        host, port = listener.getsockname()[:2]
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return Running(
+            url, broker, registry, store, log, alerts.desk, alerts.courier, judge, drain, vitals, live
+        )  # fmt: skip
+
+    def _listen(self) -> str:
+        listen = self._settings.api.listen
+        return listen if self._options.port is None else f"{listen.rpartition(':')[0]}:{self._options.port}"
+
+    async def _exporter(self, store: Store, alerts: Alerting, live: Live) -> Exporter:
+        """Alerts go to the store and to whoever looks at the live picture."""
+        exporter = Exporter(store)
+        exporter.offer(alert_point(alert) for alert in await alerts.desk.open())
+        alerts.desk.subscribe(lambda changed: exporter.offer(map(alert_point, changed)))
+        alerts.desk.subscribe(live.tell_all)
+        return exporter
+
+    def _hooks(self, workdesk: WorkDesk, exporter: Exporter, registry: Registry) -> Hooks:
+        def judged(reports: Sequence[TaskReport]) -> None:
+            tenant = self._settings.tenant
+            exporter.offer(
+                work_point(report, tenant, vehicle_of(registry.lookup, tenant, report.vehicle))
+                for report in reports if report.status is not Verdict.OPEN
+            )  # fmt: skip
+
+        def replanned(state: engine.State, now_ms: int) -> engine.State:
+            tasks = workdesk.due(now_ms)
+            return state if tasks is None else engine.replan(state, tasks, workdesk.plan_zones, now_ms)
+
+        return Hooks(judged, replanned)
+
+    def _fresh(self, workdesk: WorkDesk) -> Callable[[bytes | None], engine.State]:
+        def fresh(data: bytes | None) -> engine.State:
+            now_ms = self._clock_ms()
+            tasks, zones = workdesk.around(now_ms), workdesk.plan_zones
+            zone, kinds, book = self._settings.zone, self._p.kinds, self._p.book
+            if data is None:
+                return engine.State(
+                    thresholds.start(book, kinds, zone, now_ms), work.start(tasks, zones, self._options.work, now_ms)
+                )
+            levels, judged = engine.split(data)
+            return engine.State(
+                thresholds.load(book, kinds, zone, levels, now_ms),
+                worksave.load(judged, tasks, zones, self._options.work),
+            )
+
+        return fresh
+
+    def _watch(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a part until the server stops. One that fails is named in the health and started again after a while."""
+
+        async def guarded() -> None:
+            wait_s = 1.0
+            while True:
+                try:
+                    await run()
+                except Exception as error:
+                    _log.exception("%s failed; it starts again in %.0f s", name, wait_s)
+                    self._crashed[name] = f"failed: {type(error).__name__}: {error}"[:200]
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(60.0, wait_s * 2)
+                    self._crashed.pop(name, None)
+
+        self._stack.push_async_callback(_stop, asyncio.create_task(guarded(), name=name))
+
+    async def _broker(self) -> tuple[Endpoint, Endpoint]:
+        """(where devices publish, where we subscribe): one and the same unless the broker is embedded."""
+        if self._p.endpoint is not None:
+            return self._p.endpoint, self._p.endpoint
+        broker = await self._stack.enter_async_context(EmbeddedBroker(self._options.mqtt_port))
+        return broker.endpoint, broker.v5_endpoint
+
+    async def _receive(self, broker: Endpoint, log: SqliteLog, vitals: Vitals) -> None:
+        async def sink(batch: Sequence[RawMessage]) -> None:
+            await log.append(batch)
+            vitals.received.add(len(batch))
+
+        def observe(status: Status) -> None:
+            vitals.observe(status)
+            if status.state in (State.REFUSED, State.LOST, State.STALLED):
+                _log.warning("mqtt %s: %s", status.state, status.detail)
+
+        mqtt = self._settings.mqtt
+        share = f"$share/{mqtt.shared_group}/" if mqtt.shared_group else ""
+        expiry_s = mqtt.session_expiry_h * 3600
+        subscription = Subscription(
+            broker, mqtt.client_id, (f"{share}city/#",), mqtt.receive_max, mqtt.keep_alive_s, expiry_s
+        )  # fmt: skip
+        await receive(subscription, sink, observe)
+
+    async def _subscribed(self, vitals: Vitals) -> None:
+        """Until the broker knows our subscription, so that nothing published from now on is missed; a broker that is
+        away does not keep the server from starting.
+        """
+        try:
+            async with asyncio.timeout(SUBSCRIBE_S):
+                await vitals.connected.wait()
+        except TimeoutError:
+            _log.warning("not connected to the broker yet: %s", vitals.mqtt.detail)
+
+    async def _chores(self, log: SqliteLog, store: Store, exporter: Exporter, vitals: Vitals) -> None:
+        """What is to be done every second, and now and then."""
+        trimmed_s = 0.0
+        while True:
+            vitals.backlog = {name: await log.backlog(name) for name in (STORE_CONSUMER, RULES_CONSUMER)}
+            await exporter.flush()
+            now_s = asyncio.get_running_loop().time()
+            if now_s - trimmed_s >= TRIM_EVERY_S:
+                trimmed_s = now_s
+                await self._trim(log, store)
+            await asyncio.sleep(CHORES_S)
+
+    async def _trim(self, log: SqliteLog, store: Store) -> None:
+        await log.trim((STORE_CONSUMER, RULES_CONSUMER))
+        before_ms = self._clock_ms() - self._settings.store.keep_days * DAY_MS
+        try:
+            for kind in self._p.kinds:
+                await store.trim(kind, before_ms)
+        except Unavailable as error:
+            _log.warning("old readings cannot be dropped now: %s", error)
+
+
+def _again(
+    run: Callable[[], Awaitable[None]], restore: Callable[[], Awaitable[object]]
+) -> Callable[[], Awaitable[None]]:
+    """`run`, with `restore` before every time but the first."""
+    first = True
+
+    async def again() -> None:
+        nonlocal first
+        if not first:
+            await restore()
+        first = False
+        await run()
+
+    return again
+
+
+async def _seed(live: Live, store: Store) -> None:
+    """The last known values, so that the wall is not empty after a restart; a store that is away leaves it empty."""
+    try:
+        for kind in live.kinds:
+            live.seed(await store.latest(kind))
+    except Unavailable as error:
+        _log.warning("the last known values cannot be read: %s", error)
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def _secret(data: Path) -> str:
+    """The key that signs browser sessions: made at first start, kept in the data folder, readable by its owner only."""
+    file = data / "session.key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text("utf-8")

@@ -1,0 +1,150 @@
+"""Devices from and to CSV, every bad row named: pure text in, devices or problems out."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from citywarden.model.device import Device, DeviceKey, Profile
+
+COLUMNS = ("id", "kind", "tenant", "name", "district", "lat", "lon", "crs", "profile", "owner")
+CRS = ("wgs84", "cgcs2000", "gcj02", "bd09")
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """One thing wrong in a row; `line` is 1-based, the header is line 1."""
+
+    line: int
+    column: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.column}: {self.what}"
+
+
+def read_csv(lines: Iterable[str], tenant: str, kinds: Set[str]) -> tuple[list[tuple[int, Device]], list[BadRow]]:
+    """(line, device) pairs of a CSV with header `id,kind` and any of the other COLUMNS, and all that is wrong.
+
+    `tenant` is used where a row names none. A device that stands there twice is a bad row.
+    """
+    reader = csv.reader(lines)
+    header = next(reader, [])
+    names = [name.strip().lstrip("\ufeff") for name in header]
+    bad = [BadRow(1, name, f"unknown column, expected any of {','.join(COLUMNS)}") for name in names
+           if name not in COLUMNS]  # fmt: skip
+    bad += [BadRow(1, name, "column is missing") for name in ("id", "kind") if name not in names]
+    bad += [BadRow(1, name, "stands there twice") for name in sorted({n for n in names if names.count(n) > 1})]
+    if bad:
+        return [], bad
+    devices: dict[DeviceKey, tuple[int, Device]] = {}
+    for row in reader:
+        line = reader.line_num
+        if not any(cell.strip() for cell in row):
+            continue
+        if len(row) != len(names):
+            bad.append(BadRow(line, "row", f"has {len(row)} cells, expected {len(names)}"))
+            continue
+        cells = {name: cell.strip() for name, cell in zip(names, row, strict=True) if cell.strip()}
+        device, wrong = parse({"tenant": tenant} | cells, kinds)
+        bad += [BadRow(line, column, what) for column, what in wrong]
+        if device is not None:
+            if device.key in devices:
+                bad.append(BadRow(line, "id", f"{device.id!r} stands there twice"))
+            devices[device.key] = (line, device)
+    return list(devices.values()), bad
+
+
+def parse(cells: Mapping[str, str], kinds: Set[str]) -> tuple[Device | None, list[tuple[str, str]]]:
+    """A device of words, or what is wrong as (column, what was wrong and what was expected)."""
+    wrong: list[tuple[str, str]] = []
+
+    def take(name: str, read: Callable[[str], object]) -> object:
+        try:
+            return read(cells[name]) if name in cells else None
+        except ValueError as error:
+            wrong.append((name, f"{cells[name]!r}: {error}"))
+            return None
+
+    for name in ("id", "kind"):
+        if name not in cells:
+            wrong.append((name, "is missing"))
+    identity = {name: take(name, _name) for name in ("id", "tenant")}
+    kind = take("kind", lambda word: _one_of(word, kinds))
+    crs = take("crs", lambda word: _one_of(word, CRS)) or "wgs84"
+    lat, lon = take("lat", lambda word: _degrees(word, 90)), take("lon", lambda word: _degrees(word, 180))
+    if ("lat" in cells) != ("lon" in cells):
+        wrong.append(("lat" if "lon" in cells else "lon", "is missing; a position is both lat and lon"))
+    profile = take("profile", parse_profile) or {}
+    if wrong:
+        return None, wrong
+    texts = {name: cells.get(name, "") for name in ("name", "district", "owner")}
+    return (
+        Device(str(identity["tenant"]), str(kind), str(identity["id"]), texts["name"], texts["district"],
+               lat, lon, str(crs), profile, texts["owner"]),  # type: ignore[arg-type]
+        [],
+    )  # fmt: skip
+
+
+def parse_profile(word: str) -> Profile:
+    """A profile written as JSON object, or as `name=value;name=value`. Raises ValueError."""
+    if word.startswith("{"):
+        try:
+            found = json.loads(word)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"no valid JSON: {error.msg}") from None
+    else:
+        pairs = [pair.partition("=") for pair in word.split(";") if pair.strip()]
+        if any(not equals for _, equals, _ in pairs):
+            raise ValueError("expected name=value;name=value or a JSON object")
+        found = {name.strip(): _scalar(value.strip()) for name, _, value in pairs}
+    if not isinstance(found, dict) or any(not isinstance(v, bool | int | float | str) for v in found.values()):
+        raise ValueError("expected numbers, texts, true or false by name")
+    return {str(name): value for name, value in found.items()}
+
+
+def write_csv(devices: Iterable[Device]) -> Iterator[str]:
+    """Lines that `read_csv` reads back as the same devices."""
+    for row in _rows(devices):
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(row)
+        yield line.getvalue()
+
+
+def _rows(devices: Iterable[Device]) -> Iterator[Sequence[object]]:
+    yield COLUMNS
+    for d in devices:
+        profile = json.dumps(dict(d.profile), ensure_ascii=False, sort_keys=True) if d.profile else ""
+        lat, lon = (repr(x) if x is not None else "" for x in (d.lat, d.lon))
+        yield (d.id, d.kind, d.tenant, d.name, d.district, lat, lon, d.crs, profile, d.owner)
+
+
+def _name(word: str) -> str:
+    if not _ID.fullmatch(word):
+        raise ValueError("expected 1 to 64 letters, digits or _ . : -")
+    return word
+
+
+def _one_of(word: str, allowed: Iterable[str]) -> str:
+    if word not in allowed:
+        raise ValueError(f"expected one of {', '.join(sorted(allowed))}")
+    return word
+
+
+def _degrees(word: str, bound: int) -> float:
+    value = float(word)
+    if not -bound <= value <= bound:
+        raise ValueError(f"expected -{bound} to {bound} degrees")
+    return value
+
+
+def _scalar(word: str) -> float | bool | str:
+    if word in ("true", "false"):
+        return word == "true"
+    try:
+        return float(word)
+    except ValueError:
+        return word

@@ -1,0 +1,66 @@
+"""Devices from CSV: all of them, or every bad row named."""
+
+from citywarden.model.device import Device
+from fleet.provisioning import BadRow, parse_profile, read_csv, write_csv
+
+KINDS = {"gas", "streetlight"}
+
+
+def test_a_small_file() -> None:
+    text = [
+        "id,kind,lat,lon,profile,district\n",
+        "L1,streetlight,22.5,114.0,nominal_power_w=120;always_on=true,Futian\n",
+    ]
+    devices, bad = read_csv(text, "city", KINDS)
+    assert bad == []
+    assert devices == [
+        (2, Device("city", "streetlight", "L1", "", "Futian", 22.5, 114.0,
+                   profile={"nominal_power_w": 120.0, "always_on": True}))
+    ]  # fmt: skip
+
+
+def test_every_bad_row_is_named_with_its_column() -> None:
+    text = [
+        "id,kind,lat,lon,crs\n",
+        "a b,gas,22,114,\n",
+        "G1,boat,,,wgs99\n",
+        "G2,gas,95,,\n",
+        "G3,gas\n",
+        "G4,gas,,,\n",
+        "G4,gas,,,\n",
+    ]
+    _, bad = read_csv(text, "city", KINDS)
+    assert [str(row) for row in bad] == [
+        "line 2: id: 'a b': expected 1 to 64 letters, digits or _ . : -",
+        "line 3: kind: 'boat': expected one of gas, streetlight",
+        "line 3: crs: 'wgs99': expected one of bd09, cgcs2000, gcj02, wgs84",
+        "line 4: lat: '95': expected -90 to 90 degrees",
+        "line 4: lon: is missing; a position is both lat and lon",
+        "line 5: row: has 2 cells, expected 5",
+        "line 7: id: 'G4' stands there twice",
+    ]
+
+
+def test_a_wrong_header_is_named() -> None:
+    assert read_csv(["id,colour\n"], "city", KINDS)[1] == [
+        BadRow(1, "colour", "unknown column, expected any of id,kind,tenant,name,district,lat,lon,crs,profile,owner"),
+        BadRow(1, "kind", "column is missing"),
+    ]
+    assert read_csv([], "city", KINDS)[1][0].column == "id"
+
+
+def test_what_is_written_is_read_back_the_same() -> None:
+    devices = [
+        Device(
+            "a", "gas", "G1", 'name, with "quotes"', "南山", 22.123456789, 114.0, "gcj02", {"x": 1.5, "y": "z"}, "o"
+        ),
+        Device("b", "streetlight", "L1"),
+    ]
+    again, bad = read_csv(list(write_csv(devices)), "city", KINDS)
+    assert bad == []
+    assert [device for _, device in again] == devices
+
+
+def test_profiles_are_pairs_or_json() -> None:
+    assert parse_profile("a=1;b=true;c=x") == {"a": 1.0, "b": True, "c": "x"}
+    assert parse_profile('{"a": 2}') == {"a": 2}
