@@ -39,6 +39,24 @@ async def test_packets_split_at_every_byte_arrive_whole() -> None:
     assert acknowledged == [1, 2, 3]
 
 
+def test_it_runs_on_uvloop_as_the_server_does() -> None:
+    uvloop = pytest.importorskip("uvloop")
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        peer.writer.write(publish(0))
+        await peer.acks(1)
+        await peer.packet()
+
+    async def play() -> list[RawMessage]:
+        async with scene(script) as watcher:
+            await watcher.until(lambda: len(watcher.stored) == 1)
+        return watcher.stored
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert [m.payload for m in runner.run(play())] == [b"0"]
+
+
 def test_the_parser_takes_any_split() -> None:
     data = b"".join(publish(i, b"y" * i) for i in range(20))
     for cut in range(len(data)):
