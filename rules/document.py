@@ -113,7 +113,7 @@ class Fields:
 
     def need(self, name: str, expected: str) -> Entry | None:
         """The member, or None after noting that it is missing."""
-        if name not in self.by_name:
+        if name not in self.by_name and isinstance(self.whole.node, yaml.MappingNode):
             self.whole.wrong(f"`{name}` is missing, expected {expected}")
         return self.by_name.get(name)
 

@@ -48,7 +48,11 @@ class Change:
 
 @dataclass(slots=True)
 class Ladder:
-    """State of one device; `since_ms` and `until_ms` have the rule's levels with a `for` as keys."""
+    """State of one device.
+
+    `since_ms`, `until_ms` have the rule's levels with a `for` as keys: since when the condition has been known to hold,
+    less the times it was unknown, and until when that is so; negative: it has been unknown since then.
+    """
 
     rule: Rule
     level: int
@@ -80,13 +84,13 @@ class Ladder:
             self.since_ms[i] = NOT_SINCE
             return
         running = self.since_ms[i] >= 0
-        if running and self.until_ms[i] < row.at_ms:
-            self.since_ms[i] += row.at_ms - self.until_ms[i]
+        if running and abs(self.until_ms[i]) < row.at_ms:
+            self.since_ms[i] += row.at_ms - abs(self.until_ms[i])
         if row.yes[i]:
             self.since_ms[i] = self.since_ms[i] if running else row.at_ms
             self.until_ms[i] = row.until_ms[i]
         elif running:
-            self.until_ms[i] = row.at_ms
+            self.until_ms[i] = -row.at_ms
 
     def pass_time(self, to_ms: int, end_ms: int | None, inclusive: bool) -> list[Change]:
         """What time alone brings before `to_ms` (or at it): a `for` that runs out, the end of the rule's hours."""

@@ -27,28 +27,35 @@ def is_night(lat: float, lon: float, now_ms: int, below_deg: float = HORIZON_DEG
     return _dark(row, column, now_ms // _MINUTE_MS, below_deg)
 
 
+def cell(lat: float, lon: float) -> int:
+    """A number for the rounded position of a place, -1 where it is NaN or no position on Earth."""
+    if not (abs(lat) <= 90 and abs(lon) <= 180):
+        return -1
+    return (round(lat / CELL_DEG) + _ROWS // 2) * _COLUMNS + round(lon / CELL_DEG) + _COLUMNS // 2
+
+
 def cells(lat: Floats, lon: Floats) -> Ints:
-    """A number for the rounded position of each place, -1 where it is NaN or no position on Earth."""
+    """`cell` of each place."""
     good = (np.abs(lat) <= 90) & (np.abs(lon) <= 180)
     row = np.rint(np.where(good, lat, 0) / CELL_DEG).astype(np.int64) + _ROWS // 2
     column = np.rint(np.where(good, lon, 0) / CELL_DEG).astype(np.int64) + _COLUMNS // 2
     return np.where(good, row * _COLUMNS + column, -1)
 
 
-def is_night_at(cell: Ints, at_ms: Ints, below_deg: float) -> Bools:
-    """`is_night` for the places of `cells` at the instants `at_ms`; False where the place is -1."""
-    pairs = np.where(cell < 0, -1, cell * _MINUTES + at_ms // _MINUTE_MS)
+def is_night_at(place: Ints, at_ms: Ints, below_deg: float) -> Bools:
+    """`is_night` for the places (numbers of `cell`) at the instants `at_ms`; False where the place is -1."""
+    pairs = np.where(place < 0, -1, place * _MINUTES + at_ms // _MINUTE_MS)
     if len(pairs) and (pairs == pairs[0]).all():
         return np.full(len(pairs), _of_pair(int(pairs[0]), below_deg))
-    distinct, place = np.unique(pairs, return_inverse=True)
-    return np.fromiter((_of_pair(pair, below_deg) for pair in distinct.tolist()), np.bool_, len(distinct))[place]
+    distinct, index = np.unique(pairs, return_inverse=True)
+    return np.fromiter((_of_pair(pair, below_deg) for pair in distinct.tolist()), np.bool_, len(distinct))[index]
 
 
 def _of_pair(pair: int, below_deg: float) -> bool:
     if pair < 0:
         return False
-    cell, minute = divmod(pair, _MINUTES)
-    row, column = divmod(cell, _COLUMNS)
+    place, minute = divmod(pair, _MINUTES)
+    row, column = divmod(place, _COLUMNS)
     return _dark(row - _ROWS // 2, column - _COLUMNS // 2, minute, below_deg)
 
 

@@ -11,7 +11,7 @@ from citywarden.model.kind import Form, Kind
 from rules.evaluation import Words
 from rules.expression import FieldRef, Node, ProfileRef, WindowRef
 from rules.history import History, Key
-from rules.night import cells
+from rules.night import cell
 from rules.rulebook import Rule
 from rules.summary import placeholders
 
@@ -93,7 +93,7 @@ class Roster:
         usable = isinstance(interval_s, int | float) and interval_s > 0
         self.interval_ms[slot] = round(float(interval_s if usable and interval_s else self.kind.interval_s) * 1000)
         lat, lon = position(device)
-        self.cell[slot] = cells(np.array([lat]), np.array([lon]))[0]
+        self.cell[slot] = cell(lat, lon)
         for (name, form), column in self.profile.items():
             value = _typed(device.profile.get(name), form)
             column[slot] = value if form is Form.TEXT or value is not None else np.nan
@@ -158,12 +158,9 @@ def position(device: Device) -> tuple[float, float]:
 
 def _typed(value: float | str | bool | None, form: Form) -> float | str | bool | None:
     """The value when it is of that form, else None."""
-    fits = {
-        Form.FLAG: isinstance(value, bool),
-        Form.NUMBER: isinstance(value, int | float) and not isinstance(value, bool),
-        Form.TEXT: isinstance(value, str),
-    }[form]
-    return value if fits else None
+    if value is None or isinstance(value, bool):
+        return value if form is Form.FLAG else None
+    return value if isinstance(value, str) is (form is Form.TEXT) and form is not Form.FLAG else None
 
 
 def _empty_profile(form: Form, size: int) -> Floats | Words:
