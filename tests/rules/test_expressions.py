@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from citywarden.model.kind import JsonScalar
+from citywarden.model.kind import Form, JsonScalar
 from rules.evaluation import compile_condition
 from rules.expression import check_condition
 from rules.frame import RuleView, frame_of_rows
 from rules.roster import Roster
+from rules.rulebook import form_of_value
 from tests.builders import KINDS, columns, device
 from tests.rules.twin import evaluate
 
@@ -93,9 +94,7 @@ def truth(
     return [True if y else (False if n else None) for y, n in zip(result.yes, result.no, strict=True)]
 
 
-def _profile(profile: Mapping[str, float | str | bool]) -> dict[tuple[str, object], object]:
-    from rules.rulebook import form_of_value
-
+def _profile(profile: Mapping[str, float | str | bool]) -> dict[tuple[str, Form], float | str | bool]:
     return {(name, form_of_value(value)): value for name, value in profile.items()}
 
 

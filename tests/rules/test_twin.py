@@ -18,7 +18,7 @@ from tests.builders import KINDS, NOON_MS, device
 from tests.rules.twin import Twin, TwinLevel
 
 KIND = KINDS["waterlogging"]
-BOOK = [
+BOOK: list[list[tuple[str, str | None, int]]] = [
     [("depth_cm > 4", "depth_cm < 2", 0), ("depth_cm > 8", "depth_cm < 6", 0), ("depth_cm >= 12", None, 0)],
     [("depth_cm > 4", None, 120_000)],
     [("depth_cm > 4 and rain_mm_h > 2", "rain_mm_h <= 1", 60_000), ("depth_cm > 8 or rain_mm_h > 8", None, 300_000)],

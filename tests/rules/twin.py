@@ -1,6 +1,6 @@
 """The slow, obvious twin of the rules: one device, one reading at a time, plain Python, no numpy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -73,7 +73,7 @@ def _operate(node: Operation, args: list[Value]) -> Value:
 def _reckon(op: str, x: list[float]) -> Value:
     if op == "/" and x[1] == 0:
         return None
-    steps = {
+    steps: dict[str, Callable[[], Value]] = {
         "negate": lambda: -x[0],
         "abs": lambda: abs(x[0]),
         "min": lambda: min(x),
