@@ -9,7 +9,7 @@ from citywarden.columns import Reading, from_readings
 from citywarden.model.device import Device
 from citywarden.model.kind import Form, JsonScalar, Kind, Kinds
 from rules import thresholds
-from rules.rulebook import Case, RuleBook
+from rules.rulebook import Case, Rule, RuleBook
 from rules.spans import write_span
 
 SHENZHEN = (22.5431, 114.0579)
@@ -30,7 +30,10 @@ class CaseResult:
 
 
 def run(book: RuleBook, kinds: Kinds, timezone: ZoneInfo) -> list[CaseResult]:
-    """Every case of the book, in order. A case starts at noon of 2026-06-01 in `timezone` unless it says otherwise."""
+    """Every case of the book, in order.
+
+    A case without `start` begins on 2026-06-01 in `timezone`: at noon, or when the hours of its rule begin.
+    """
     return [_result(case, book, kinds, timezone) for case in book.cases]
 
 
@@ -46,8 +49,7 @@ def _steps(case: Case, book: RuleBook, kinds: Kinds, timezone: ZoneInfo) -> Iter
     kind = kinds[alone.rules[0].kind]
     lat, lon = case.at or SHENZHEN
     device = Device("test", kind.name, "case", name=case.name, lat=lat, lon=lon, profile=case.profile)
-    begins = datetime(2026, 6, 1, 12, tzinfo=timezone)
-    start_ms = case.start_ms if case.start_ms is not None else round(begins.timestamp() * 1000)
+    start_ms = case.start_ms if case.start_ms is not None else _usual_start(alone.rules[0], timezone)
     state = thresholds.start(alone, kinds, timezone, start_ms)
     state = thresholds.enroll(state, [device], start_ms)
     for i in range(len(case.expect)):
@@ -56,6 +58,11 @@ def _steps(case: Case, book: RuleBook, kinds: Kinds, timezone: ZoneInfo) -> Iter
         columns = from_readings(kind, [Reading(device, at_ms, at_ms, values)]) if values else None
         state, _ = thresholds.step(state, columns, at_ms)
         yield thresholds.standing(state, case.rule, device.key)
+
+
+def _usual_start(rule: Rule, timezone: ZoneInfo) -> int:
+    hour, minute = divmod(rule.schedule.start_min, 60) if rule.schedule else (12, 0)
+    return round(datetime(2026, 6, 1, hour, minute, tzinfo=timezone).timestamp() * 1000)
 
 
 def _values(given: Mapping[str, Sequence[JsonScalar | None]], kind: Kind, step: int) -> dict[str, JsonScalar]:

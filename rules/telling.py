@@ -98,7 +98,7 @@ class _Teller:
     def _shown(self, device: Device, row: int) -> dict[str, _Shown]:
         shown = _names(device)
         for name in self._names:
-            quantity = device.kind and self._seen.frame.roster.kind.quantity(name)
+            quantity = self._seen.frame.roster.kind.quantity(name)
             if name.startswith("profile."):
                 shown[name] = device.profile.get(name[8:], self._rule.profile.get(name[8:]))
             elif quantity and quantity.form is Form.TEXT:

@@ -1,5 +1,6 @@
 """Rule files: every problem at once, with file, line, key, what is wrong and what was expected."""
 
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from citywarden.model.alert import Severity
 from citywarden.model.errors import ConfigurationError
 from rules import cases, rulefile
+from rules.expression import FUNCTIONS
 from rules.schedule import Schedule
 from tests.builders import KINDS
 
@@ -25,7 +27,6 @@ rules:
 tests:
   - name: comes and goes
     rule: gas.methane
-    start: 2026-11-22T23:00:00+08:00
     every: 10s                         # one value a step
     given: {methane_lel_pct: [10, 30, 22, 19, 55, 46, 44, 10]}
     expect: [ok, major, major, ok, critical, critical, major, ok]
@@ -45,6 +46,18 @@ def test_the_contracts_example() -> None:
     assert [level.severity for level in rule.levels] == [Severity.MAJOR, Severity.CRITICAL]
     assert rule.schedule == Schedule(22 * 60, 6 * 60)
     assert [result.passed for result in cases.run(book, KINDS, ZONE)] == [True]
+
+
+def test_the_manuals_example() -> None:
+    manual = Path(__file__).parents[2].joinpath("docs", "rules.md").read_text("utf-8")
+    text = manual.split("```yaml\n")[1].split("```")[0]
+    results = cases.run(rulefile.parse(text, "docs/rules.md", KINDS), KINDS, ZONE)
+    assert [result.passed for result in results] == [True]
+
+
+def test_the_manual_names_every_function_and_key() -> None:
+    manual = Path(__file__).parents[2].joinpath("docs", "rules.md").read_text("utf-8")
+    assert all(f"`{name}" in manual for name in (*FUNCTIONS, *rulefile.RULE_KEYS, *rulefile.LEVEL_KEYS))
 
 
 def test_every_problem_at_once_with_its_line() -> None:
