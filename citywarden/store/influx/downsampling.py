@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import orjson
 
 from citywarden.model.kind import Form, Kind, Kinds
+from citywarden.store.influx.lines import RECEIVED
 
 MINUTE, HOUR, NEWEST = "_1m", "_1h", "_newest"
 """What is put behind the bucket's name."""
@@ -94,6 +95,15 @@ def newest(bucket: str, kinds: Kinds, start: str, stop: str) -> str:
         f"from(bucket: {_text(bucket)})\n    |> range(start: {start}, stop: {stop})\n"
         f"    |> filter(fn: (r) => {_either('_measurement', kinds)})\n"
         f"    |> last()\n    |> to(bucket: {_text(bucket + NEWEST)})\n"
+    )
+
+
+def oldest(bucket: str) -> str:
+    """Flux that gives one row with the time of the oldest reading, or none."""
+    return (
+        f"from(bucket: {_text(bucket)})\n    |> range(start: 0)\n"
+        f"    |> filter(fn: (r) => r._field == {_text(RECEIVED)})\n"
+        '    |> first()\n    |> group()\n    |> min(column: "_time")\n    |> keep(columns: ["_time"])\n'
     )
 
 

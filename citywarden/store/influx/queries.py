@@ -93,7 +93,7 @@ def count(bucket: str, kind: str, before_ms: int = END_MS) -> str:
 
 def points(bucket: str, name: str, start_ms: int, stop_ms: int, tags: Mapping[str, str]) -> list[str]:
     """Rows of another measurement, a series for each set of tags; then the types of its fields."""
-    only = "".join(f" AND {identifier(tag)} = {literal(value)}" for tag, value in tags.items())
+    only = "".join(f" AND {identifier(tag)}::tag = {literal(value)}" for tag, value in tags.items())
     table = source(bucket, name)
     return [
         f"SELECT *::field FROM {table} WHERE {between(start_ms, stop_ms)}{only} GROUP BY *",

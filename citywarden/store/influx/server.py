@@ -94,11 +94,16 @@ class Server:
                 "give it read and write rights there"
             )
         if answer.status_code == 404:
-            return (
-                f"{place} has no organisation {place.org!r} or no bucket {place.bucket!r} ({said}): "
-                "correct store.url, or run citywarden doctor --fix with a token that may create buckets"
-            )
+            return self.missing(said)
         return f"{place} answers {answer.status_code}: {said}"
+
+    def missing(self, said: str) -> str:
+        """What to do about a bucket that is not there."""
+        place = self.place
+        return (
+            f"{place} has no organisation {place.org!r} or no bucket {place.bucket!r} ({said}): "
+            "correct store.url, or run citywarden doctor --fix with a token that may create buckets"
+        )
 
     async def close(self) -> None:
         await self._client.aclose()

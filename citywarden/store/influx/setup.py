@@ -5,6 +5,7 @@ Its calls block, so they run in a thread. Running it again changes nothing.
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
@@ -19,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from citywarden.model.errors import Unavailable
 from citywarden.model.kind import Kinds
-from citywarden.store.influx.downsampling import KEEP, Keep, Task, buckets, tasks
+from citywarden.store.influx.downsampling import KEEP, NEWEST, Keep, Task, buckets, fold, newest, oldest, tasks
 from citywarden.store.influx.server import Place, parse_place
 
 DAY_S = 86_400
@@ -69,12 +70,37 @@ def _tend(client: InfluxDBClient, place: Place, kinds: Kinds, keep: Keep, do: bo
         what = f"has no organisation {place.org!r} that the token may see: correct store.url, or make it"
         raise Unavailable(f"{place} {what}") from error
     org_id = str(org.id)
-    done = [
-        line
-        for name, days in buckets(place.bucket, keep).items()
-        for line in _tend_bucket(client, org_id, name, days, do)
-    ]
-    return done + [line for task in tasks(place.bucket, kinds) for line in _tend_task(client, org_id, task, do)]
+    was_there = _bucket(client, org_id, place.bucket) is not None
+    done, empty = [], []
+    for name, days in buckets(place.bucket, keep).items():
+        lines = _tend_bucket(client, org_id, name, days, do)
+        if lines and was_there and do:
+            empty.append(name.removeprefix(place.bucket))
+        done += lines
+    done += [line for task in tasks(place.bucket, kinds) for line in _tend_task(client, org_id, task, do)]
+    return done + (_fill_in(client, place, kinds, empty) if empty and kinds else [])
+
+
+def _fill_in(client: InfluxDBClient, place: Place, kinds: Kinds, suffixes: list[str]) -> list[str]:
+    """Fold the readings that were there before the buckets with these suffixes were, day by day."""
+    api = client.query_api()
+    found = api.query(oldest(place.bucket), org=place.org)
+    if not found:
+        return []
+    start = found[0].records[0].get_time().replace(hour=0, minute=0, second=0, microsecond=0)
+    now, day = datetime.now(UTC), timedelta(days=1)
+    days = [start + n * day for n in range((now - start).days + 1)]
+    for suffix in suffixes:
+        if suffix == NEWEST:
+            api.query_raw(newest(place.bucket, kinds, _flux(start), _flux(now)), org=place.org).read()
+            continue
+        for begin in days:
+            api.query_raw(fold(place.bucket, kinds, suffix, _flux(begin), _flux(begin + day)), org=place.org).read()
+    return [f"bucket {place.bucket}{suffix} filled with what {place.bucket} had" for suffix in suffixes]
+
+
+def _flux(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _tend_bucket(client: InfluxDBClient, org_id: str, name: str, days: int | None, do: bool) -> list[str]:

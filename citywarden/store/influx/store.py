@@ -17,6 +17,7 @@ import orjson
 
 from citywarden.columns import Columns, Reading
 from citywarden.model.device import DeviceKey
+from citywarden.model.errors import Unavailable
 from citywarden.model.kind import Form, Kind, Kinds
 from citywarden.store.contract import Buckets, Fold, Point, Refused, Written
 from citywarden.store.influx import answers, queries
@@ -172,10 +173,14 @@ class InfluxStore:
         await self._call("/api/v2/query", query, flux.encode(), "application/vnd.flux")
 
     async def _ask(self, *statements: str) -> list[list[answers.Series]]:
-        query = {"db": self._bucket.partition("/")[0], "epoch": "ms", "org": self._server.place.org}
-        return answers.parse(
-            await self._call("/query", query, ";".join(statements).encode(), "application/vnd.influxql")
-        )
+        database, org = self._bucket.partition("/")[0], self._server.place.org
+        query, body = {"db": database, "epoch": "ms", "org": org}, ";".join(statements).encode()
+        try:
+            return answers.parse(await self._call("/query", query, body, "application/vnd.influxql"))
+        except answers.QueryRefused as error:
+            if str(error) == f"database not found: {database}":
+                raise Unavailable(self._server.missing(str(error))) from error
+            raise
 
     async def _call(self, path: str, query: Mapping[str, str], body: bytes, form: str) -> bytes:
         answer = await self._server.post(path, query, body, {"Content-Type": form, "Accept": "application/json"})
