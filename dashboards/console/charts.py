@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from citywarden.model.alert import Severity
 from dashboards.console import palette
-from dashboards.console.words import word
+from dashboards.console.words import named, word
 
 Options = dict[str, object]
 FONT = '"Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif'
@@ -51,10 +51,11 @@ def _grid(scale: float, **sides: float) -> Options:
     return {"containLabel": True} | {side: round(px * scale) for side, px in placed.items()}
 
 
-def _nothing(language: str, scale: float) -> Options:
-    """Says in the middle of a chart that it has nothing to show yet."""
+def _nothing(shown: bool, language: str, scale: float) -> Options:
+    """Says in mid-chart that there is nothing yet. Always part of the options: ECharts keeps what it is not told."""
     style = {"color": palette.GREY, "fontSize": round(17 * scale), "fontWeight": 400, "fontFamily": FONT}
-    return {"title": {"text": word("no_chart", language), "left": "center", "top": "38%", "textStyle": style}}
+    text = word("no_chart", language)
+    return {"title": {"show": shown, "text": text, "left": "center", "top": "38%", "textStyle": style}}
 
 
 def alerts_chart(
@@ -97,7 +98,7 @@ def depth_chart(
     series: list[Options] = [
         {
             "type": "line",
-            "name": name,
+            "name": named(name, language),
             "showSymbol": False,
             "lineStyle": {"width": 2.4 * scale, "color": colour},
             "itemStyle": {"color": colour},
@@ -124,7 +125,7 @@ def depth_chart(
     }
     return (
         _base(scale)
-        | ({} if lines else _nothing(language, scale))
+        | _nothing(not lines, language, scale)
         | {
             "grid": _grid(scale, right=165),
             "legend": legend,
@@ -137,11 +138,11 @@ def depth_chart(
 
 def work_chart(rows: Sequence[tuple[str, float, float]], language: str, scale: float = 1.0) -> Options:
     """A bar per vehicle: hours worked, over a pale bar of hours demanded."""
-    names = [name for name, _, _ in rows]
+    names = [named(name, language) for name, _, _ in rows]
     bar = {"type": "bar", "barWidth": "58%", "barGap": "-100%"}
     return (
         _base(scale)
-        | ({} if rows else _nothing(language, scale))
+        | _nothing(not any(done for _, done, _ in rows), language, scale)
         | {
             "grid": _grid(scale),
             "xAxis": _axis(
@@ -200,7 +201,7 @@ def timeline_chart(
     ]
     data += [
         {
-            "name": name,
+            "name": named(name, language),
             "value": [1, wall_ms(max(start, bounds[0]), zone), wall_ms(min(end, bounds[1]), zone)],
             "itemStyle": {"color": verdicts.get(verdict, palette.LINE)},
         }

@@ -114,14 +114,14 @@ def _head(session: Session, kind: Kind, device: Device, alert: Alert | None) -> 
     names = district_names(session.sources.districts)
     at = 1 if session.language == "en" else 0
     district = names[device.district][at] if device.district in names else device.district
-    facts = " · ".join(filter(None, (kind.en if at else kind.zh, device.id, district, device.owner)))
+    facts = " · ".join(filter(None, (kind.en if at else kind.zh, device.id, district, session.named(device.owner))))
     said = session.say("last_hours").replace("{n}", str(HOURS))
     if alert is not None:
         summary = alert.summary.get(session.language) or alert.rule
         said = f"{session.say(alert.severity.word)} · {summary} · {session.say(alert.status.value)}"
     return html(
         '<div class="cw-title"><h1>{n}</h1><span>{f}</span></div><p class="cw-h cw-said {c}">{s}</p>',
-        n=device.name or device.id,
+        n=session.named(device.name or device.id),
         f=facts,
         s=said,
         c="" if alert is None else alert.severity.word,

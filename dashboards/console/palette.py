@@ -41,7 +41,7 @@ STATE = {
 }
 """Colour by a thing's state (`sight`) or a stretch of a vehicle's day."""
 
-ROAD = {"covered": GOOD, "open": ACCENT, "ahead": "#40557a", "missed": RED, "not_judged": "#8d7fb8"}
+ROAD = {"covered": GOOD, "open": ACCENT, "ahead": "#40557a", "missed": RED, "not_judged": "#5d5780"}
 """Colour by a road's state (`roads`)."""
 
 

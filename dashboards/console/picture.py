@@ -194,6 +194,11 @@ def urgency(alert: Alert) -> tuple[int, int]:
     return (-2 * alert.severity + (alert.status is Status.ACKNOWLEDGED), -alert.raised_ms)
 
 
+def _news(text: str, place: str) -> str:
+    """A summary without the place it begins with: that stands above it."""
+    return (text.removeprefix(place).lstrip(":：,， ") or text) if place else text
+
+
 def alert_view(alert: Alert, place: str, link: str) -> dict[str, Json]:
     """An alert as the list shows it, in both languages."""
     return {
@@ -207,8 +212,8 @@ def alert_view(alert: Alert, place: str, link: str) -> dict[str, Json]:
         "district": alert.district,
         "raised_ms": alert.raised_ms,
         "resolved_ms": alert.resolved_ms,
-        "zh": alert.summary.get("zh-CN") or alert.summary.get("en") or alert.rule,
-        "en": alert.summary.get("en") or alert.summary.get("zh-CN") or alert.rule,
+        "zh": _news(alert.summary.get("zh-CN") or alert.summary.get("en") or alert.rule, place),
+        "en": _news(alert.summary.get("en") or alert.summary.get("zh-CN") or alert.rule, place),
         "by": alert.acknowledged_by,
         "note": alert.note,
         "stale": alert.stale,

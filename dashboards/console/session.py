@@ -11,7 +11,7 @@ from nicegui.events import GenericEventArguments
 from citywarden.model.errors import CitywardenError
 from dashboards.console.broadcast import Broadcast, Viewer
 from dashboards.console.parts import Part, TopBar
-from dashboards.console.words import language_of, other, word
+from dashboards.console.words import language_of, named, other, word
 from dashboards.sources import Sources
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,10 @@ class Session:
 
     def say(self, key: str) -> str:
         return word(key, self.language)
+
+    def named(self, name: str) -> str:
+        """A name that may stand in both languages, in this one."""
+        return named(name, self.language)
 
     def label(self, key: str, classes: str = "cw-h") -> ui.label:
         """A text that follows the language."""

@@ -52,7 +52,8 @@ def _page(session: Session, work: Work, vehicles: dict[str, Device], today: date
     at = 1 if session.language == "en" else 0
 
     def company(r: TaskReport) -> str:
-        return (vehicles[r.vehicle].owner if r.vehicle in vehicles else "") or say("unassigned")
+        owner = vehicles[r.vehicle].owner if r.vehicle in vehicles else ""
+        return session.named(owner) or say("unassigned")
 
     def district(r: TaskReport) -> str:
         known = vehicles[r.vehicle].district if r.vehicle in vehicles else ""
@@ -66,7 +67,11 @@ def _page(session: Session, work: Work, vehicles: dict[str, Device], today: date
     def name(vehicle: str) -> Html:
         known = vehicles.get(vehicle)
         link = session.vehicle_link(vehicle, str(work.day))
-        return html('<a href="{l}">{n}</a>', l=link, n=(known.name if known is not None else "") or vehicle)
+        return html(
+            '<a href="{l}">{n}</a>',
+            l=link,
+            n=session.named(known.name if known is not None else "") or vehicle,
+        )
 
     by_vehicle = _ranking(session, "by_vehicle", groups(work.tasks, reports, lambda r: r.vehicle), name)
     return html(
@@ -116,7 +121,8 @@ def _worst(session: Session, work: Work, name: Callable[[str], Html]) -> Html:
     for report, missed_m, why in worst_roads(work.reports.values()):
         task = work.tasks.get(report.task)
         road = task.name or task.id if task is not None else report.task
-        rows.append([road, name(report.vehicle), f"{missed_m:.0f} m", reason(why, session.language)])
+        because = reason(why, session.language)
+        rows.append([session.named(road), name(report.vehicle), f"{missed_m:.0f} m", because])
     heads = [say("task"), say("vehicle"), say("missed"), say("reasons")]
     return html(
         '<section class="cw-panel"><p class="cw-h">{t}</p>{b}</section>',

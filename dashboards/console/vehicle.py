@@ -95,7 +95,11 @@ def task_rows(session: Session, day: Day) -> list[list[object]]:
         report = day.reports.get(task.id)
         window = f"{clock(task.start_ms, session.sources)}–{clock(task.end_ms, session.sources)}"
         window = html('<span class="cw-share">{w}</span>', w=window)
-        name = html("{n}<small>{o}</small>", n=task.name or task.id, o=session.say(task.operation.value))
+        name = html(
+            "{n}<small>{o}</small>",
+            n=session.named(task.name or task.id),
+            o=session.say(task.operation.value),
+        )
         if report is None:
             rows.append([name, window, verdict(session, Verdict.OPEN), "–", "–", ""])
             continue
@@ -194,11 +198,11 @@ def _head(session: Session, vehicle: str, day: date, today: date, known: Day) ->
     if device is not None:
         names = district_names(session.sources.districts).get(device.district, [device.district] * 2)
         place = names[1 if session.language == "en" else 0]
-        facts = " · ".join(filter(None, (device.id, device.owner, place)))
+        facts = " · ".join(filter(None, (device.id, session.named(device.owner), place)))
     path = session.vehicle_link(vehicle, "").split("?")[0]
     return html(
         '<div class="cw-title"><h1>{name}</h1><span>{facts}</span>{days}</div><div style="height:12px"></div>{figures}',
-        name=device.name if device is not None and device.name else vehicle,
+        name=session.named(device.name) if device is not None and device.name else vehicle,
         facts=facts,
         days=day_links(session, path, day, today),
         figures=summary(session, known),

@@ -1,7 +1,9 @@
 """Every text of the console, in Chinese and English."""
 
+import re
 from collections.abc import Mapping
 
+_HAN = re.compile("[\u3400-\u9fff]")
 LANGUAGES = ("zh-CN", "en")
 
 _TABLE: dict[str, tuple[str, str]] = {
@@ -190,6 +192,14 @@ def word(key: str, language: str) -> str:
     """One text; a key without one is shown as itself, so that nothing is ever blank."""
     pair = _TABLE.get(key)
     return key if pair is None else pair[LANGUAGES.index(language)]
+
+
+def named(name: str, language: str) -> str:
+    """The half of a name given as `中文 / English` that a reader of the language wants; other names as they are."""
+    chinese, slash, english = name.partition(" / ")
+    if not slash or not _HAN.search(chinese) or _HAN.search(english):
+        return name
+    return english if language == "en" else chinese
 
 
 def reason(key: str, language: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from citywarden.model.alert import Severity
 from dashboards.console.broadcast import Broadcast, Viewer
-from dashboards.console.words import LANGUAGES, REASONS, language_of, reason, word, words
+from dashboards.console.words import LANGUAGES, REASONS, language_of, named, reason, word, words
 from tests.console.fakes import NIGHT_MS, City, alert, make_city
 
 
@@ -157,6 +157,15 @@ def _statuses(browser: Browser) -> dict[str, str]:
 ])  # fmt: skip
 def test_the_language_asked_for(wanted: str | None, default: str, found: str) -> None:
     assert language_of(wanted, default) == found
+
+
+@pytest.mark.parametrize(("name", "zh", "en"), [
+    ("示范六街 / Demo Street 6", "示范六街", "Demo Street 6"), ("粤B·环101", "粤B·环101", "粤B·环101"),
+    ("一路 → 二路 / 1 → 2", "一路 → 二路", "1 → 2"), ("A / B", "A / B", "A / B"),
+    ("甲 / 乙", "甲 / 乙", "甲 / 乙"), ("", "", ""),
+])  # fmt: skip
+def test_a_name_in_two_languages_is_shown_in_one(name: str, zh: str, en: str) -> None:
+    assert (named(name, "zh-CN"), named(name, "en")) == (zh, en)
 
 
 def test_every_text_stands_in_both_languages() -> None:

@@ -7,6 +7,7 @@ from dashboards.console.desk import read_registry, read_work
 from dashboards.console.scene import Scene
 from dashboards.console.sight import Bands
 from tests.console.fakes import NIGHT_MS, TODAY, City, alert, make_city
+from tests.console.fakes import devices as scene_devices
 
 
 async def looked(city: City) -> Scene:
@@ -32,6 +33,13 @@ async def test_an_alert_has_a_place_and_a_page(subject: str, kind: str, place: s
     scene = await looked(make_city())
     view = scene.view(alert(1, None, Severity.MAJOR, "字", "word", id="x", kind=kind, subject=subject))
     assert (view["place"], view["link"]) == (place, link)
+
+
+async def test_a_summary_does_not_repeat_the_place() -> None:
+    scene = await looked(make_city())
+    device = next(d for d in scene_devices() if d.id == "GD-009")
+    view = scene.view(alert(1, device, Severity.MAJOR, f"{device.name}：甲烷 30", f"{device.name}: methane 30"))
+    assert (view["zh"], view["en"]) == ("甲烷 30", "methane 30")
 
 
 async def test_an_alert_about_a_task_pulses_where_its_vehicle_is() -> None:

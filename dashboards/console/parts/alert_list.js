@@ -1,5 +1,5 @@
 // Open alerts on the wall, or the whole inbox with filters and many at once.
-import { ago, listen, now, remember, remembered, store } from "citywarden-console";
+import { ago, listen, named, now, remember, remembered, store } from "citywarden-console";
 
 const SEVERITIES = ["critical", "major", "minor", "info"];
 
@@ -31,7 +31,7 @@ export default {
             <input v-if="inbox && a.status !== 'resolved'" type="checkbox" :value="a.id" v-model="chosen"
               :aria-label="words.select" @click.stop />
             <div class="cw-what">
-              <p class="cw-place"><b>{{ a.place }}</b><time :title="stamp(a.raised_ms)">{{ age(a) }}</time></p>
+              <p class="cw-place"><b :title="a.place">{{ name(a.place) }}</b><time :title="stamp(a.raised_ms)">{{ age(a) }}</time></p>
               <p class="cw-summary">{{ lang === 'en' ? a.en : a.zh }}</p>
               <p class="cw-foot"><span class="cw-severity">{{ words[a.severity] }}</span><span v-if="a.district">{{
                 district(a) }}</span><span v-if="a.stale">{{ words.stale_alert }}</span>
@@ -55,7 +55,7 @@ export default {
         <form v-if="doing" @submit.prevent="send">
           <h3>{{ words[doing.what] }}<small v-if="doing.ids.length > 1">{{ words.selected.replace('{n}',
             doing.ids.length) }}</small></h3>
-          <p v-if="subject" class="cw-summary">{{ subject.place }} · {{ lang === 'en' ? subject.en : subject.zh }}</p>
+          <p v-if="subject" class="cw-summary">{{ name(subject.place) }} · {{ lang === 'en' ? subject.en : subject.zh }}</p>
           <label>{{ words.who }}<input name="who" v-model.trim="by" maxlength="60" autocomplete="name" /></label>
           <label>{{ words.note }}<textarea name="note" v-model.trim="note" maxlength="500" rows="3"></textarea></label>
           <p v-if="error" class="cw-error" role="alert">{{ words[error] }}</p>
@@ -100,6 +100,9 @@ export default {
     clearInterval(this.timer);
   },
   methods: {
+    name(place) {
+      return place.split(" · ").map((half) => named(half, this.lang)).join(" · ");
+    },
     age(a) {
       return ago(a.raised_ms, this.words, this.at);
     },

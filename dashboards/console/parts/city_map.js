@@ -1,7 +1,7 @@
 // The city on one map: districts, planned roads, every device, open alerts. Leaflet gives the projection and the
 // gestures; everything is drawn on three canvases (ground, things, pulses), so thousands of devices cost one redraw.
 import { leaflet as L } from "nicegui-leaflet";
-import { listen, store } from "citywarden-console";
+import { listen, named, store } from "citywarden-console";
 
 const CLICK_PX = 16;
 const PULSE_MS = 2200;
@@ -397,7 +397,7 @@ export default {
       const unit = { streetlight: "W", waterlogging: "cm", gas: "%LEL", vehicle: "km/h" }[t.kind] ?? "";
       const tip = this.$refs.tip;
       const name = document.createElement("b");
-      name.textContent = t.name || t.id;
+      name.textContent = named(t.name, this.lang) || t.id;
       const state = document.createElement("span");
       state.textContent = this.words[t.state] ?? t.state;
       state.style.color = this.colours.state[t.state];
