@@ -90,7 +90,7 @@ def city(
     devices = [
         *furniture.lamps(ground, size.streetlights, rng),
         *furniture.flood_points(ground, size.flood_points, rng),
-        *furniture.gas_detectors(ground, size.gas_detectors, rng),
+        *furniture.gas_detectors(ground, size.gas_detectors),
         *furniture.others(ground, other_kinds, size.others, rng),
     ]
     fleet = muster(ground, seed, now_ms, size.vehicles)

@@ -78,7 +78,7 @@ def muster(ground: Ground, seed: int, now_ms: int, count: int) -> Crew:
         for n, outing in enumerate(shift.outings, 1):
             task = f"{device.id}-{n:02d}"
             crew.behaviours[task] = outing.behaviour
-            crew.tasks.append(_task(ground.roads, task, device.id, operation, outing, offset_ms))
+            crew.tasks.append(_task(task, device.id, operation, outing, offset_ms))
     return crew
 
 
@@ -108,13 +108,10 @@ def _places(base: Base) -> list[Feature]:
     ]
 
 
-def _task(roads: Roads, task: str, vehicle: str, operation: Operation, outing: Outing, offset_ms: int) -> Feature:
+def _task(task: str, vehicle: str, operation: Operation, outing: Outing, offset_ms: int) -> Feature:
     start = offset_ms // 1000 + round(outing.start_s)
     stop = offset_ms // 1000 + round(outing.end_s)
-    first, last = (
-        street_name(roads.nearest(a), roads.nearest(b))
-        for a, b in (outing.path.points[:2], outing.path.points[-2:])
-    )  # fmt: skip
+    first, last = street_name(*outing.way[:2]), street_name(*outing.way[-2:])
     zh, en = (a if a == b else f"{a} → {b}" for a, b in zip(first, last, strict=True))
     properties = {
         "task": task,

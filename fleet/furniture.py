@@ -53,9 +53,9 @@ def lamps(ground: Ground, count: int, rng: Random) -> Iterator[Device]:
     spots: list[tuple[Edge, Xy, str]] = []
     for i, edge in enumerate(special[:UNDERPASSES]):
         spots += [(edge, at, "underpass") for at in _tunnel(ground.roads, edge, under // 2 + (i < under % 2))]
-    spots += [(special[-1], at, "works") for at in _along(ground.roads, [special[-1]], works)]
+    spots += [(edge, at, "works") for edge, at in _along(ground.roads, [special[-1]], works)]
     plain = [edge for edge in edges if edge not in special]
-    spots += [(_edge_at(ground.roads, plain, at), at, "") for at in _along(ground.roads, plain, count - len(spots))]
+    spots += [(edge, at, "") for edge, at in _along(ground.roads, plain, count - len(spots))]
     numbers: dict[str, int] = {}
     for i, (edge, at, place) in enumerate(spots, 1):
         zh, en = street_name(*edge)
@@ -82,11 +82,10 @@ def flood_points(ground: Ground, count: int, rng: Random) -> Iterator[Device]:
         yield ground.device("waterlogging", f"W{i:03d}", f"{zh} / {en}", at, {"interval_s": FLOOD_S})
 
 
-def gas_detectors(ground: Ground, count: int, rng: Random) -> Iterator[Device]:
+def gas_detectors(ground: Ground, count: int) -> Iterator[Device]:
     """`count` detectors in gas wells along the roads."""
-    edges = ground.edges
-    for i, at in enumerate(_along(ground.roads, edges, count, aside_m=14.0), 1):
-        zh, en = street_name(*_edge_at(ground.roads, edges, at))
+    for i, (edge, at) in enumerate(_along(ground.roads, ground.edges, count, aside_m=14.0), 1):
+        zh, en = street_name(*edge)
         yield ground.device("gas", f"G{i:03d}", f"{zh} {i}号燃气井 / {en} gas well {i}", at, {"interval_s": GAS_S})
 
 
@@ -119,29 +118,17 @@ def _tunnel(roads: Roads, edge: Edge, count: int) -> list[Xy]:
     return [(x1 + s * (x2 - x1), y1 + s * (y2 - y1)) for s in shares]
 
 
-def _along(roads: Roads, edges: Sequence[Edge], count: int, aside_m: float = 11.0) -> list[Xy]:
-    """`count` points evenly along the blocks, left and right of the road by turns."""
+def _along(roads: Roads, edges: Sequence[Edge], count: int, aside_m: float = 11.0) -> list[tuple[Edge, Xy]]:
+    """`count` points evenly along the blocks, each with its block, left and right of the road by turns."""
     lengths = [math.dist(roads.junctions[a], roads.junctions[b]) for a, b in edges]
     step = sum(lengths) / max(1, count)
-    found: list[Xy] = []
+    found: list[tuple[Edge, Xy]] = []
     reached = 0.0
     for (a, b), length in zip(edges, lengths, strict=True):
         (x1, y1), (x2, y2) = roads.junctions[a], roads.junctions[b]
         ux, uy = (x2 - x1) / length, (y2 - y1) / length
         while len(found) < count and (along := (len(found) + 0.5) * step - reached) < length:
             side = aside_m if len(found) % 2 else -aside_m
-            found.append((x1 + ux * along + uy * side, y1 + uy * along - ux * side))
+            found.append(((a, b), (x1 + ux * along + uy * side, y1 + uy * along - ux * side)))
         reached += length
     return found
-
-
-def _edge_at(roads: Roads, edges: Sequence[Edge], at: Xy) -> Edge:
-    """The block a point stands beside."""
-
-    def away(edge: Edge) -> float:
-        (x1, y1), (x2, y2) = (roads.junctions[j] for j in edge)
-        dx, dy = x2 - x1, y2 - y1
-        share = min(1.0, max(0.0, ((at[0] - x1) * dx + (at[1] - y1) * dy) / (dx * dx + dy * dy)))
-        return math.dist(at, (x1 + share * dx, y1 + share * dy))
-
-    return min(edges, key=away)

@@ -160,10 +160,6 @@ class Roads:
                     waiting.append(there)
         return seen
 
-    def nearest(self, at: Xy) -> Junction:
-        """The junction closest to a point."""
-        return min(self.junctions, key=lambda j: math.dist(self.junctions[j], at))
-
     @cached_property
     def streets(self) -> list[list[Junction]]:
         """Every road as its junctions from west to east or south to north; runs of at least three."""

@@ -145,6 +145,8 @@ class Vehicle:
             if self.turns.fresh(ts_ms):
                 yield self._sample(ts_ms)
             ts_ms = self._after(ts_ms, ts_ms, DRIVEN_STEP_S)
+        if self.driver.at(now_ms).gear.ignition and self.turns.fresh(now_ms - 1):
+            yield self._sample(now_ms - 1)
 
     def speak(self, now_ms: int) -> Item | None:
         incident = self.turns.active(now_ms)

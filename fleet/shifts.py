@@ -38,6 +38,7 @@ class Outing:
     """One planned task of a shift. Times in s of the shift's own clock; `moment_s`: when its misbehaviour begins."""
 
     path: Path
+    way: tuple[Junction, ...]
     behaviour: Behaviour
     start_s: float
     end_s: float
@@ -164,18 +165,16 @@ class Shift:
         moment_s = self._drive_task(path, way, behaviour)
         self.junction, self.came_from = way[-1], way[-2]
         self.stand(LAG_S, self.idle)
-        outing = Outing(path, behaviour, opens_s, self.clock_s, moment_s)
+        outing = Outing(path, tuple(way), behaviour, opens_s, self.clock_s, moment_s)
         self.outings.append(outing)
         return outing
 
     def make_up(self, outing: Outing) -> None:
         """Go back and work the block that was skipped."""
-        start_m, end_m = _block(outing.path)
-        part = outing.path.part(start_m, end_m)
-        start = self.roads.nearest(part.points[0])
-        goal = self.roads.nearest(part.points[-1])
+        block = _lanes(outing.path).index(_block(outing.path))
+        start, goal = outing.way[block : block + 2]
         self.transfer(start)
-        self._work_along(part)
+        self._work_along(outing.path.part(*_block(outing.path)))
         self.junction, self.came_from = goal, start
 
     def legs(self, offset_ms: int) -> tuple[Leg, ...]:
@@ -201,7 +200,7 @@ class Shift:
             self.drive(path.part(start_m, middle_m), WORK_KMH[self.operation] * 1.4 + 14.0, self.working)
             self._work_along(path.part(middle_m, end_m))
         elif behaviour is Behaviour.DETOUR:
-            self._leave(self.roads.nearest(path.at(start_m)[0]), way)
+            self._leave(way[_lanes(path).index((start_m, end_m))], way)
             self._work_along(path.part(start_m, end_m))
         else:
             self.stand(400.0, self.idle)
