@@ -35,6 +35,8 @@ from dashboards.sources import Sources
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+REST = 4
+"""Looking never takes more than a fifth of the time: a city too large for that is looked at less often."""
 ALERT_DELAY_S = 0.1
 """Alerts that come together are told together."""
 WORK_S, HISTORY_S, REGISTRY_S, INBOX_S = 5.0, 20.0, 60.0, 30.0
@@ -148,7 +150,8 @@ class Broadcast:
                 await asyncio.sleep(0)
             self.scene.forget_resolved(self.sources.now_ms() - RESOLVED_SHOWN_MS)
             self._publish(self.scene.changes(self._health()))
-            await asyncio.sleep(max(0.05, TICK_S - (monotonic() - began)))
+            spent = monotonic() - began
+            await asyncio.sleep(max(TICK_S - spent, REST * spent))
 
     async def _read(self) -> None:
         due = dict.fromkeys((self._read_registry, self._read_work, self._read_history, self._read_inbox), 0.0)
