@@ -10,9 +10,9 @@ from citywarden.model.device import Profile
 from citywarden.model.kind import Form
 from rules.evaluation import Truth, Words
 from rules.expression import WindowRef
-from rules.roster import NEVER_MS, Roster
 from rules.history import Entries, Key, Queries, Readings
 from rules.night import cells, is_night_at
+from rules.roster import NEVER_MS, Roster
 from rules.rulebook import HOLD_INTERVALS, Rule, form_of_value
 
 Held = tuple[Floats, Ints]

@@ -12,9 +12,9 @@ import numpy as np
 
 from citywarden.columns import Bools, Ints
 from rules.evaluation import Truth
-from rules.roster import NEVER_MS, Roster
 from rules.frame import Frame, view
 from rules.ladder import NOT_SINCE, Change, Ladder, Row
+from rules.roster import NEVER_MS, Roster
 from rules.rulebook import Rule
 
 FAR_MS = -NEVER_MS

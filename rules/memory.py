@@ -8,8 +8,8 @@ from citywarden.columns import Ints
 from citywarden.model.alert import Severity
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kind, Kinds
-from rules.roster import NEVER_MS, Roster
 from rules.levels import Levels
+from rules.roster import NEVER_MS, Roster
 from rules.rulebook import NO_DATA, Rule, RuleBook
 from rules.silence import Silence
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from citywarden.columns import Ints
 from citywarden.model.device import Device
 from citywarden.model.kind import Kinds
-from rules.roster import NEVER_MS
 from rules.levels import Levels
 from rules.memory import KindState, State, start
+from rules.roster import NEVER_MS
 from rules.rulebook import RuleBook
 
 VERSION = 1

@@ -8,9 +8,9 @@ from citywarden.columns import Floats, Ints
 from citywarden.model.alert import Finding, Reason, Severity
 from citywarden.model.device import Device
 from citywarden.model.kind import Form
-from rules.roster import Roster, position
 from rules.frame import Frame, RuleView, frame_of_moments, view
 from rules.levels import Moved
+from rules.roster import Roster, position
 from rules.rulebook import NO_DATA, Rule
 from rules.spans import write_span
 from rules.summary import placeholders, render
