@@ -39,6 +39,7 @@ class Target:
         if not self.secret.startswith("whsec_"):
             return self.secret.encode()
         try:
-            return base64.b64decode(self.secret.removeprefix("whsec_") + "==", validate=True)
+            word = self.secret.removeprefix("whsec_").rstrip("=")
+            return base64.b64decode(word + "=" * (-len(word) % 4), validate=True)
         except binascii.Error as error:
             raise ValueError(f"target {self.name}: secret: expected base64 after whsec_") from error

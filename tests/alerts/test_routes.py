@@ -7,6 +7,7 @@ import pytest
 
 from citywarden.alerts.routefile import parse_routes
 from citywarden.alerts.routes import Routes
+from citywarden.alerts.target import Target
 from citywarden.model.errors import ConfigurationError
 from tests.alerts.alert_builders import MINUTE_MS, NOW_MS, alert, target
 
@@ -127,3 +128,10 @@ routes:
 def test_files_that_are_no_routing_files(text: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         parse(text)
+
+
+@pytest.mark.parametrize("word", ["bm90IGEgc2VjcmV0", "bm90IGEgc2VjcmV0IQ", "bm90IGEgc2VjcmV0IQ=="])
+def test_a_secret_counts_with_and_without_its_padding(word: str) -> None:
+    key = Target("dispatch", "http://127.0.0.1/", f"whsec_{word}").key
+    assert key is not None
+    assert key.startswith(b"not a secret")

@@ -26,7 +26,9 @@ def serving(tmp_path: Path) -> Serving:
         receiver = Receiver(SECRET, wall_ms)
         async with receiver.listen() as address:
             target = TargetSettings(name="dispatch", url=address, secret=SecretStr(SECRET), language="en")
-            settings = Settings(tenant="t", data=tmp_path / "data", alerts=AlertsSettings(targets=(target,)))
+            settings = Settings(
+                tenant="t", language="en", data=tmp_path / "data", alerts=AlertsSettings(targets=(target,))
+            )
             async with running(prepare(settings, rules, plan), Options(port=0), wall_ms) as server:
                 yield server, receiver
 

@@ -37,7 +37,7 @@ async def webhooks(receiver: Receiver, count: int) -> list[dict[str, object]]:
 
 async def test_a_leak_on_the_wire_is_a_webhook_and_clears(serving: Serving) -> None:
     async with serving() as (server, receiver), httpx.AsyncClient(base_url=server.url) as api:
-        server.registry.put([device("gas", "G1", name="Well 1")])
+        server.registry.put([device("gas", "G1", owner="Gas Co.")])
         began_ms = wall_ms()
         await leak(server, 60.0)
         (raised,) = await webhooks(receiver, 1)
