@@ -244,11 +244,11 @@ class Shift:
         """From bin to bin, about 120 m apart; at each stop the lift works and the load grows."""
         stops = max(1, math.ceil(path.length_m / 120.0))
         for i in range(stops):
-            piece = path.part(path.length_m * i / stops, path.length_m * (i + 1) / stops)
-            self.drive(piece, kmh, self.idle)
             before = self.load_kg or EMPTY_KG
             self.load_kg = min(FULL_KG, before + self.rng.uniform(40.0, 110.0))
             self.stand(25.0, replace(self.working, load_kg=(before, self.load_kg)))
+            piece = path.part(path.length_m * i / stops, path.length_m * (i + 1) / stops)
+            self.drive(piece, kmh, self.idle)
 
 
 def _lanes(path: Path) -> list[tuple[float, float]]:

@@ -33,6 +33,8 @@ class Part:
     offset_s: float
     before: int = 2
     """Tasks it has behind it when the demo starts."""
+    morning: Behaviour | None = None
+    """How the last of them went; None: as they usually do."""
 
 
 def _starts(outing: Outing) -> float:
@@ -58,8 +60,8 @@ CAST = (
     (Operation.SPRINKLE, Part(Behaviour.REST, _happens, -235.0)),
     (Operation.SWEEP, Part(Behaviour.NORMAL, _starts, 90.0, before=0)),
     (Operation.WASH, Part(Behaviour.NORMAL, _starts, 240.0, before=0)),
-    (Operation.SWEEP, Part(Behaviour.NORMAL, _ends, 100.0)),
-    (Operation.WASH, Part(Behaviour.NORMAL, _ends, 45.0)),
+    (Operation.SWEEP, Part(Behaviour.NORMAL, _ends, 100.0, morning=Behaviour.SKIP)),
+    (Operation.WASH, Part(Behaviour.NORMAL, _ends, 45.0, morning=Behaviour.SPEEDING)),
 )
 """The vehicles whose first minutes are arranged: what goes wrong is there to see at once."""
 
@@ -93,7 +95,8 @@ def plan_shift(
     shift = Shift(roads, operation, home, rng)
     depart(shift, part)
     for n in range(part.before):
-        _next(shift, _usual(shift) if n else Behaviour.NORMAL, sites, live=False)
+        usual = _usual(shift) if n else Behaviour.NORMAL
+        _next(shift, part.morning if part.morning and n == part.before - 1 else usual, sites, live=False)
     first = shift.work(part.behaviour, 3 if part.behaviour is Behaviour.LATE else None, _wait(part.behaviour))
     start_s = part.anchor(first) - part.offset_s
     if part.behaviour is Behaviour.SKIP:
