@@ -9,12 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
+from citywarden.columns import Floats
+from citywarden.log.sqlite import SqliteLog
 from citywarden.store.embedded import EmbeddedStore
 from ingest.publisher import Publisher
 from tests.brokers import Mosquitto, needs_mosquitto
-from tests.builders import KINDS, NOON_MS
+from tests.builders import KINDS
 
 MESSAGES = 50_000
+BEGIN_MS = 1_790_000_000_000
+"""September 2026: in the past whenever this runs."""
+
 LAMPS = 50
 
 
@@ -43,17 +48,18 @@ async def publish(broker: Mosquitto, start: int, stop: int) -> None:
             await asyncio.gather(
                 *(
                     publisher.publish(
-                        f"city/t/streetlight/L{n % LAMPS}/telemetry", b'{"ts": %d, "energy_kwh": %d}' % (NOON_MS + n, n)
+                        f"city/t/streetlight/L{n % LAMPS}/telemetry",
+                        b'{"ts": %d, "energy_kwh": %d}' % (BEGIN_MS + n, n),
                     )
                     for n in range(first, min(stop, first + 500))
                 )
             )
 
 
-async def stored(data: Path) -> np.ndarray:
+async def stored(data: Path) -> Floats:
     store = await EmbeddedStore.open(data / "store.duckdb", KINDS)
     try:
-        return (await store.window("streetlight", NOON_MS, NOON_MS + MESSAGES)).fields["energy_kwh"]
+        return (await store.window("streetlight", BEGIN_MS, BEGIN_MS + MESSAGES)).fields["energy_kwh"]
     finally:
         await store.close()
 
@@ -91,8 +97,6 @@ async def test_every_number_is_in_the_store_once(tmp_path: Path) -> None:
 
 async def settled(data: Path, messages: int) -> None:
     """Until the store's offset has passed at least `messages` messages and is at the end of the log."""
-    from citywarden.log.sqlite import SqliteLog
-
     log = await SqliteLog.open(data / "log.sqlite")
     try:
         async with asyncio.timeout(60):
