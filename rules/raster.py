@@ -32,7 +32,8 @@ class Branch:
     """One place where a road passes near the points `index`.
 
     `piece`: row in `Segments.rows`. `measure_m`: metres along the road; below 0 or above its length where the point
-    lies before its start or after its end. `off_m`: sideways distance (there: from the road's straight extension).
+    lies before its start or after its end. `off_m`: sideways distance (there: from the road's straight extension),
+    inf where the branch is farther than REACH_M.
     """
 
     index: Ints
@@ -119,7 +120,6 @@ class Roads:
                 branches.append(self._branch(index, road[index], leaf.piece[at[todo]], x[index], y[index], distance))
                 at = at + 1
                 todo = todo[at[todo] < len(leaf.key)]
-        distance[distance > REACH_M] = np.inf
         return Located(distance, tuple(branches))
 
     def _branch(
@@ -127,12 +127,13 @@ class Roads:
     ) -> Branch:
         piece, free, square = descend(self.segments, road, start, x, y)
         off = np.sqrt(square)
+        off[off > REACH_M] = np.inf
         distance[index] = np.minimum(distance[index], off)
         rows = self.segments.rows[piece]
         before = (free < 0) & (piece == self.segments.first[road])
         after = (free > rows[:, LENGTH]) & (piece == self.segments.first[road + 1] - 1)
         along = np.where(before | after, free, np.minimum(np.maximum(free, 0), rows[:, LENGTH]))
-        ends = np.flatnonzero(before | after)
+        ends = np.flatnonzero((before | after) & np.isfinite(off))
         if len(ends):
             end = rows[ends]
             off[ends] = np.abs((x[ends] - end[:, X]) * end[:, DY] - (y[ends] - end[:, Y]) * end[:, DX])

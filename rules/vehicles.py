@@ -1,6 +1,6 @@
 """Episodes of vehicles: events of the stream become findings with words, checked against what the history says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,9 +13,9 @@ from rules.datum import misread
 from rules.distance import distance_to
 from rules.episodes import Episode
 from rules.judgement import Court
-from rules.motion import is_on
+from rules.motion import breaks, is_on
 from rules.observation import Memory, Observed, Silence
-from rules.points import VALID, History
+from rules.points import VALID, History, Points
 from rules.tasktable import VehicleKey
 from rules.wording import SEVERITY, summarise
 from rules.worksettings import WorkSettings
@@ -53,21 +53,30 @@ def told(situation: Situation, events: Sequence[Event], base: Episodes) -> dict[
 
 
 def unheard(
-    memory: Memory, names: Sequence[VehicleKey], episodes: Episodes, settings: WorkSettings, now_ms: int
+    memory: Memory, names: Sequence[VehicleKey], silent: Set[int], settings: WorkSettings, now_ms: int
 ) -> dict[int, Episode]:
-    """New episodes of vehicles that fell silent with the ignition on, by slot."""
+    """New episodes of vehicles that fell silent with the ignition on, by slot; those in `silent` are known."""
     limit = round(settings.offline_s * 1000)
     quiet = (memory.heard_ms >= 0) & (memory.heard_ms + limit < now_ms) & is_on(memory.heard_flags, "ignition")
     new = {}
     for slot in np.flatnonzero(quiet).tolist():
-        at_ms = int(memory.heard_ms[slot]) + limit
-        if not any(e.name == OFFLINE and e.finding.at_ms == at_ms for e in episodes.get(slot, ())):
+        if slot not in silent:
             event = Event(
-                OFFLINE, OFFLINE, slot, at_ms, True, float(memory.lat[slot]), float(memory.lon[slot]),
-                value=settings.offline_s / 60, threshold=settings.offline_s / 60, unit="min",
+                OFFLINE, OFFLINE, slot, int(memory.heard_ms[slot]) + limit, True, float(memory.lat[slot]),
+                float(memory.lon[slot]), value=settings.offline_s / 60, threshold=settings.offline_s / 60, unit="min",
             )  # fmt: skip
             new[slot] = _episode(names, event, "")
     return new
+
+
+def heard_after_all(points: Points, memory: Memory, silent: Set[int], settings: WorkSettings) -> list[int]:
+    """Silent slots whose next fix came late over the wire, but was made before the vehicle could count as offline."""
+    if not silent:
+        return []
+    first = np.flatnonzero(breaks(points))
+    slot = points.group[first]
+    soon = points.ts_ms[first] - memory.heard_ms[slot] <= settings.offline_s * 1000
+    return [s for s in slot[soon].tolist() if s in silent]
 
 
 def _raise(situation: Situation, event: Event, mine: tuple[Episode, ...]) -> tuple[Episode, ...]:
@@ -79,7 +88,7 @@ def _raise(situation: Situation, event: Event, mine: tuple[Episode, ...]) -> tup
         else:
             event = replace(event, value=_how_far(court, event))
     if event.rule == OFFLINE and any(e.name == OFFLINE and e.finding.at_ms == event.at_ms for e in mine):
-        return mine
+        return mine  # the timer told it already
     if event.rule == DUMP:
         last = max((e.finding.at_ms for e in mine if e.finding.rule == DUMP), default=-1)
         if last >= 0 and event.at_ms - last < court.settings.dump_again_s * 1000:

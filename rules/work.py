@@ -20,7 +20,7 @@ from rules.judgement import Court, Judged, judge
 from rules.observation import NEVER, Memory, blank, grown_memory, observe, pairs, without_memory
 from rules.points import MAX_VEHICLES, History, Points, from_columns
 from rules.tasktable import EMPTY_NETWORK, Network, TaskTable, VehicleKey, extend, task_table
-from rules.vehicles import Situation, told, unheard
+from rules.vehicles import OFFLINE, Situation, heard_after_all, told, unheard
 from rules.verdicts import Standing, task_episodes
 from rules.worksettings import WorkSettings
 
@@ -36,7 +36,7 @@ class State:
 
     `since_ms`: nothing is said of windows that ended before it. `vehicles`: key of each slot. By task number:
     `first_in` (ms of the first fix in the buffer), `stage` (how far it is judged), `shown_up` (0 in time or not due,
-    1 missing, 2 late). `episodes` by slot, `work` and `judged` by task id.
+    1 missing, 2 late). `episodes` by slot, `work` and `judged` by task id. `silent`: slots that are offline.
     """
 
     settings: WorkSettings
@@ -56,6 +56,7 @@ class State:
     shown_up: Ints
     judged: Mapping[str, Judged]
     episodes: Mapping[int, tuple[Episode, ...]]
+    silent: frozenset[int]
     work: Mapping[str, tuple[Episode, ...]]
 
     @property
@@ -101,6 +102,7 @@ def start(tasks: Sequence[Task], zones: Sequence[Zone], settings: WorkSettings, 
         shown_up=np.zeros(0, np.int64),
         judged={},
         episodes={},
+        silent=frozenset(),
         work={},
     )
     return replan(state, tasks, zones, now_ms)
@@ -213,31 +215,37 @@ def _take_in(state: State, points: Points) -> tuple[State, list[Finding]]:
 
 def _observe(state: State, points: Points, anew: Ints) -> tuple[State, list[Finding]]:
     """Pass fixes by the rules. Episodes of the slots `anew` are made from nothing and compared with the old ones."""
+    if not len(points):
+        return state, []
     court = state.court
-    seen, silence, memory, first_in = observe(court, points, state.memory, state.first_in)
-    events, carries = comply(court, seen, state.carries, slot_bands(court, len(state.slots)))
-    situation = Situation(court, state.history, state.vehicles, seen, silence)
     base = dict(state.episodes)
     for slot in anew.tolist():
         oldest = int(points.ts_ms[np.searchsorted(points.group, slot)])
         base[slot] = tuple(e for e in base.pop(slot, ()) if e.finding.at_ms < oldest)
-    episodes = told(situation, events, base)
+    for slot in heard_after_all(points, state.memory, state.silent, state.settings):
+        base[slot] = tuple(e for e in base.get(slot, ()) if not (e.name == OFFLINE and e.cleared_ms is None))
+    seen, silence, memory, first_in = observe(court, points, state.memory, state.first_in)
+    events, carries = comply(court, seen, state.carries, slot_bands(court, len(state.slots)))
+    episodes = told(Situation(court, state.history, state.vehicles, seen, silence), events, base)
     findings: list[Finding] = []
-    for slot in {*(int(s) for s in anew), *(s for s, some in episodes.items() if some is not base.get(s))}:
-        findings.extend(changes(state.episodes.get(slot, ()), episodes.get(slot, ())))
-    after = replace(state, memory=memory, carries=carries, first_in=first_in, episodes=episodes)
-    return after, sorted(findings, key=lambda f: f.at_ms)
+    for slot, after in episodes.items():
+        if (before := state.episodes.get(slot, ())) is not after:
+            findings.extend(changes(before, after))
+    silent = state.silent - set(np.unique(points.group).tolist())
+    state = replace(state, memory=memory, carries=carries, first_in=first_in, episodes=episodes, silent=silent)
+    return state, sorted(findings, key=lambda f: f.at_ms)
 
 
 def _listen(state: State) -> tuple[State, list[Finding]]:
     """Vehicles that have fallen silent by now."""
-    new = unheard(state.memory, state.vehicles, state.episodes, state.settings, state.now_ms)
+    new = unheard(state.memory, state.vehicles, state.silent, state.settings, state.now_ms)
     if not new:
         return state, []
     episodes = dict(state.episodes)
     for slot, episode in new.items():
         episodes[slot] = (*episodes.get(slot, ()), episode)
-    return replace(state, episodes=episodes), [episode.finding for episode in new.values()]
+    state = replace(state, episodes=episodes, silent=state.silent | set(new))
+    return state, [episode.finding for episode in new.values()]
 
 
 def _judge_due(state: State, touched: Ints) -> tuple[State, list[Finding], list[TaskReport]]:

@@ -41,7 +41,6 @@ class WorkSettings:
     heading_tolerance_deg: float = 45.0
     interval_factor: float = 1.5
     interval_slack_m: float = 10.0
-    end_extension_m: float = 50.0
     missed_run_m: float = 30.0
     pass_gap_s: float = 1200.0
     pass_leave_m: float = 20.0

@@ -1,7 +1,8 @@
 """Judging a recording with the rules of the live server, whole and at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from citywarden.columns import Columns
@@ -65,14 +66,24 @@ def judge_recording(request: Request) -> Contents:
 
 
 def tasks_of(request: Request) -> Sequence[Task]:
-    """Tasks with a date of their own, and daily ones whose window the recording touches, by start."""
+    """Tasks to judge, by start: those of their own date on a day of the recording, whoever should do them, and daily
+    ones whose window the recording touches, of the vehicles that are in it.
+    """
     ts_ms = request.track.ts_ms
-    fixed = request.plan.fixed
     if not len(ts_ms):
-        return fixed
-    spanned = request.plan.tasks_between(int(ts_ms.min()), int(ts_ms.max()) + 1)
-    every: Mapping[str, Task] = {task.id: task for task in (*fixed, *spanned)}
+        return request.plan.fixed
+    first_ms, last_ms = int(ts_ms.min()), int(ts_ms.max())
+    spanned = request.plan.tasks_between(first_ms, last_ms + 1)
+    recorded = set(request.track.devices)
+    dated = {task.id for task in request.plan.fixed}
+    days = {_day(first_ms, request.zone), _day(last_ms, request.zone), *(task.day for task in spanned)}
+    same_days = [task for task in request.plan.fixed if task.day in days]
+    every = {task.id: task for task in (*same_days, *spanned) if task.vehicle in recorded or task.id in dated}
     return sorted(every.values(), key=lambda task: (task.start_ms, task.id))
+
+
+def _day(at_ms: int, zone: ZoneInfo) -> date:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
 
 
 def _by_rule_file(book: RuleBook, request: Request, columns: Columns, last_ms: int) -> list[Raised]:
