@@ -122,6 +122,7 @@ class Live:
     def __init__(self, kinds: Kinds) -> None:
         self._tables = {name: _Table(kind) for name, kind in kinds.items()}
         self._listeners: set[Listener] = set()
+        self._presence: dict[DeviceKey, tuple[bool, int]] = {}
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -161,6 +162,16 @@ class Live:
             yield listener
         finally:
             self._listeners.discard(listener)
+
+    def note_presence(self, key: DeviceKey, online: bool, at_ms: int) -> None:
+        """A device, or its broker on its behalf, has said that it is online or offline."""
+        if at_ms >= self._presence.get(key, (False, 0))[1]:
+            self._presence[key] = (online, at_ms)
+
+    def presence(self, key: DeviceKey) -> bool | None:
+        """What was said last; None when it never was."""
+        said = self._presence.get(key)
+        return None if said is None else said[0]
 
     def latest(self, kind: str) -> list[Reading]:
         """Newest known value of every field, one reading per device that ever sent."""

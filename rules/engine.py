@@ -9,6 +9,10 @@ from citywarden.model.alert import Finding, Severity
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.work import Task, TaskReport, Zone
 from rules import thresholds, work, worksave
+from rules.rulebook import NO_DATA
+
+WORK_RULES = ("route.", "work.", "vehicle.")
+"""How the ids of the rules for planned work begin (domain.md, section 1)."""
 
 VEHICLE = "vehicle"
 """The one kind whose work is judged."""
@@ -74,6 +78,11 @@ def replan(state: State, tasks: Sequence[Task], zones: Sequence[Zone], now_ms: i
 def reconcile(state: State, open_alerts: Sequence[tuple[str, str, str, str, Severity]]) -> State:
     """After a restart: the levels are those of the open alerts, (rule, tenant, kind, subject, severity) each."""
     return State(thresholds.reconcile(state.levels, open_alerts), state.work)
+
+
+def has_rule(state: State, rule: str) -> bool:
+    """Whether alerts of `rule` can still come and go: a rule of the book, or one of those for planned work."""
+    return rule.startswith(WORK_RULES) or state.levels.book.rule(rule.removesuffix(NO_DATA)) is not None
 
 
 def dump(state: State) -> bytes:

@@ -30,8 +30,8 @@ from rules.worksettings import WorkSettings
 
 TENANT = "demo"
 DRAIN_S = 20.0
-WATCHED = WorkSettings(grace_s=15.0, offline_s=45.0, peak_bans_min=())
-"""The rules for work with times a person can wait for, and no peak ban so that the demo is the same at every hour."""
+WATCHED = WorkSettings(offline_s=45.0, peak_bans_min=())
+"""A silent vehicle is missed soon enough to be watched, and no peak ban makes the demo differ by the hour."""
 
 EVER_PRESENT = {"streetlight": "on", "waterlogging": "depth_cm", "gas": "methane_lel_pct", "vehicle": "lat"}
 """A field that every simulated reading of a kind has: what is counted to find losses."""

@@ -8,13 +8,14 @@ a restart the messages between that position and the committed one are read once
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.columns import Columns
 from citywarden.live import Live
 from citywarden.log.contract import Log, Position, Slice
 from citywarden.model.alert import Finding
+from citywarden.model.device import DeviceKey
 from citywarden.model.work import TaskReport
 from ingest.decode import Decoded
 from ingest.pipeline import Decoding, position_of
@@ -22,6 +23,9 @@ from ingest.registry import Registry
 from rules import engine
 
 RULES_CONSUMER = "rules"
+SERVER = "citywarden"
+"""Who closes an alert that nobody closed."""
+
 READ_LIMIT = 2000
 """Messages judged at a time: small enough that the event loop is free again within some 20 ms."""
 
@@ -35,10 +39,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Hooks:
-    """What else wants to know: reports of tasks, and the tasks of the days around a time."""
+    """What else wants to know: reports of tasks, and the tasks of the days around a time; and what judges a batch."""
 
     judged: Callable[[Sequence[TaskReport]], None]
     replanned: Callable[[engine.State, int], engine.State]
+    step: Callable[[engine.State, Sequence[Columns], int], engine.Outcome] = engine.step
 
 
 @dataclass(slots=True)
@@ -94,7 +99,7 @@ class Judge:
         if snapshot is None:
             position = committed
         while _behind(position, committed):
-            parts = await self._log.read(position, READ_LIMIT)
+            parts = _before(await self._log.read(position, READ_LIMIT), committed)
             if not parts:
                 break
             batch, now_ms = self._decode(parts)
@@ -105,6 +110,7 @@ class Judge:
         self.progress.position = position
         state = engine.enroll(state, self._registry.placed(), self._clock_ms())
         self._state = engine.reconcile(state, await self._desk.open_keys())
+        await self._close_orphans()
         return self._state
 
     async def run(self) -> None:
@@ -112,7 +118,7 @@ class Judge:
         try:
             await self._run()
         except asyncio.CancelledError:
-            await self._save(self.state)
+            await self.save()
             raise
 
     async def _run(self) -> None:
@@ -120,7 +126,7 @@ class Judge:
         while True:
             parts = await self._log.read(self.progress.position, READ_LIMIT)
             if parts:
-                await self._judge(parts)
+                await self.judge(parts)
                 now_ms = parts[-1].messages[-1].received_ms
             else:
                 now_ms = self._clock_ms()
@@ -131,13 +137,14 @@ class Judge:
                 await self._commit(engine.step(self.state, (), now_ms), self.progress.position)
             if self._clock_ms() - refreshed_ms >= 2000:
                 refreshed_ms = self._clock_ms()
-                self._take_in_registry(refreshed_ms)
+                await self._take_in_registry(refreshed_ms)
             if self._dirty and self._clock_ms() >= self._snapshot_due_ms:
-                await self._save(self.state)
+                await self.save()
             if not parts:
                 await self._log.wait(self.progress.position, TICK_S / 2)
 
-    async def _judge(self, parts: Sequence[Slice]) -> None:
+    async def judge(self, parts: Sequence[Slice]) -> None:
+        """Judge what was read, commit what was found, and move on."""
         batch, newest_ms = self._decode(parts)
         for columns in batch:
             self._live.update(columns)
@@ -157,13 +164,15 @@ class Judge:
             _log.error("the rules failed twice on %d readings; they are stored, but not judged", self.progress.skipped)
             return None
         try:
-            return engine.step(self.state, batch, now_ms)
+            return self._hooks.step(self.state, batch, now_ms)
         except Exception:
             self._failed_at = dict(self.progress.position)
             raise
 
     def _decode(self, parts: Sequence[Slice]) -> tuple[list[Columns], int]:
         decoded: list[Decoded] = [self._decoding.decode(part) for part in parts]
+        for change in (change for one in decoded for change in one.statuses):
+            self._live.note_presence(change.device.key, change.online, change.received_ms)
         return [c for one in decoded for c in one.columns], max(part.messages[-1].received_ms for part in parts)
 
     async def _commit(self, outcome: engine.Outcome, position: Position) -> None:
@@ -180,22 +189,46 @@ class Judge:
     async def _apply(self, findings: Sequence[Finding], position: Position) -> None:
         await self._desk.apply(findings, self._clock_ms(), position)
 
-    def _take_in_registry(self, now_ms: int) -> None:
+    async def _take_in_registry(self, now_ms: int) -> None:
         self._registry.refresh()
         changed, gone = self._watch.drain()
+        if gone or any(not device.enabled for device in changed):
+            await self._close_orphans()
         if changed:
             self._state = engine.enroll(self.state, changed, now_ms)
         if gone:
             self._state = engine.forget(self.state, gone)
 
-    async def _save(self, state: engine.State) -> None:
+    async def _close_orphans(self) -> None:
+        """Resolve open alerts that no reading can clear any more: of removed or disabled devices and of rules that
+        are gone.
+        """
+        for alert in await self._desk.open():
+            device = self._registry.lookup(DeviceKey(alert.tenant, alert.kind, alert.subject.partition("/")[0]))
+            if device is None or not device.enabled:
+                await self._desk.resolve(alert.id, SERVER, "the device was removed or disabled")
+            elif not engine.has_rule(self.state, alert.rule):
+                await self._desk.resolve(alert.id, SERVER, "the rule is gone")
+
+    async def save(self) -> None:
+        """Save the memory with its position."""
         began_ms = self._clock_ms()
         self._dirty = False
         position = dict(self.progress.position)
-        await self._desk.save_snapshot(RULES_CONSUMER, position, await asyncio.to_thread(engine.dump, state))
+        await self._desk.save_snapshot(RULES_CONSUMER, position, await asyncio.to_thread(engine.dump, self.state))
         await self._log.save(RULES_CONSUMER, position)
         took_ms = self._clock_ms() - began_ms
         self._snapshot_due_ms = began_ms + max(SNAPSHOT_EVERY_MS, SNAPSHOT_SHARE * took_ms)
+
+
+def _before(parts: Sequence[Slice], committed: Position) -> list[Slice]:
+    """The part of `parts` that lies before `committed`: what comes after has not been judged yet."""
+    known = []
+    for part in parts:
+        count = min(part.end, committed.get(part.partition, 0)) - part.first
+        if count > 0:
+            known.append(replace(part, messages=part.messages[:count]))
+    return known
 
 
 def _behind(position: Position, committed: Position) -> bool:

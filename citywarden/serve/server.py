@@ -31,6 +31,7 @@ from citywarden.serve.stores import open_store
 from citywarden.serve.vitals import Rate, Vitals
 from citywarden.serve.workdesk import WorkDesk
 from citywarden.store.contract import Store
+from citywarden.store.schema import MEASUREMENTS
 from dashboards.sources import Sources
 from ingest.broker import EmbeddedBroker
 from ingest.deadletters import DeadLetters
@@ -243,6 +244,7 @@ class _Builder:
         trimmed_s = 0.0
         while True:
             vitals.backlog = {name: await log.backlog(name) for name in (STORE_CONSUMER, RULES_CONSUMER)}
+            exporter.offer([vitals.point(self._clock_ms())])
             await exporter.flush()
             now_s = asyncio.get_running_loop().time()
             if now_s - trimmed_s >= TRIM_EVERY_S:
@@ -254,8 +256,8 @@ class _Builder:
         await log.trim((STORE_CONSUMER, RULES_CONSUMER))
         before_ms = self._clock_ms() - self._settings.store.keep_days * DAY_MS
         try:
-            for kind in self._p.kinds:
-                await store.trim(kind, before_ms)
+            for measurement in (*self._p.kinds, *MEASUREMENTS):
+                await store.trim(measurement, before_ms)
         except Unavailable as error:
             _log.warning("old readings cannot be dropped now: %s", error)
 

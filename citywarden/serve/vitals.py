@@ -13,11 +13,13 @@ from prometheus_client.registry import Collector
 
 from citywarden.alerts.counters import Counters
 from citywarden.serve.judge import Progress
+from citywarden.store.contract import Point
 from dashboards.sources import Health
 from ingest.pipeline import Decoding, StoreDrain
 from ingest.subscription import State, Status
 
 RATE_WINDOW_S = 10.0
+POINT_EVERY_MS = 10_000
 STALLED_MS = 30_000
 """Rules that lag this far behind the wire are no longer live."""
 
@@ -58,6 +60,7 @@ class Vitals:
     open_alerts: Callable[[], int]
     devices: Callable[[], int]
     deaf_targets: Callable[[], Mapping[str, str]]
+    server: str = "citywarden"
     mqtt: Status = field(default_factory=lambda: Status(State.CONNECTING))
     backlog: dict[str, int] = field(default_factory=dict)
     crashed: dict[str, str] = field(default_factory=dict)
@@ -92,6 +95,11 @@ class Vitals:
             "devices": float(self.devices()),
             **{f"backlog_{consumer}": float(count) for consumer, count in self.backlog.items()},
         }
+
+    def point(self, now_ms: int) -> Point:
+        """The figures as a row of measurement `ingest`, one every POINT_EVERY_MS; a later one replaces it."""
+        at_ms = now_ms // POINT_EVERY_MS * POINT_EVERY_MS
+        return Point("ingest", {"server": self.server}, at_ms, {**self.figures(), "ok": self.health().ok})
 
     def exposition(self) -> bytes:
         """Prometheus text format."""

@@ -55,7 +55,10 @@ class ReadingBody(BaseModel):
 
 
 class DeviceBody(BaseModel):
-    """`latest`: newest known value of every field, null when the device never sent."""
+    """`latest`: newest known value of every field, null when the device never sent.
+
+    `online`: its own status message (or its last will); null when it sends none.
+    """
 
     tenant: str
     kind: str
@@ -68,6 +71,7 @@ class DeviceBody(BaseModel):
     profile: dict[str, Scalar]
     owner: str
     enabled: bool
+    online: bool | None
     latest: ReadingBody | None
 
 
@@ -183,7 +187,7 @@ def reading_body(reading: Reading) -> dict[str, object]:
     return {"ts": timestamp(reading.ts_ms), **reading.values}
 
 
-def device_body(device: Device, latest: Reading | None) -> dict[str, object]:
+def device_body(device: Device, latest: Reading | None, online: bool | None) -> dict[str, object]:
     """A registered device with its newest values."""
     return {
         "tenant": device.tenant,
@@ -197,6 +201,7 @@ def device_body(device: Device, latest: Reading | None) -> dict[str, object]:
         "profile": dict(device.profile),
         "owner": device.owner,
         "enabled": device.enabled,
+        "online": online,
         "latest": None if latest is None else reading_body(latest),
     }
 

@@ -32,7 +32,10 @@ def things(sources: Sources) -> APIRouter:
     ) -> dict[str, object]:
         """The registered devices, each with its newest values."""
         page = await sources.devices.find(kind, tenant, limit, cursor)
-        return {"items": [device_body(d, sources.live.of(d.key)) for d in page.items], "next": page.next}
+        return {
+            "items": [device_body(d, sources.live.of(d.key), sources.live.presence(d.key)) for d in page.items],
+            "next": page.next,
+        }
 
     @router.get("/readings/{kind}/{device}", response_model=Listed[ReadingBody])
     async def readings(

@@ -118,3 +118,35 @@ async def test_an_event_older_than_15_minutes_is_recorded_and_pages_nobody(servi
         assert told["subject"] == "G2"
         alerts = (await api.get("/api/v1/alerts")).json()["items"]
         assert {alert["subject"] for alert in alerts} == {"G1", "G2"}
+
+
+async def test_alerts_of_a_removed_device_are_closed(serving: Serving) -> None:
+    async with serving() as (server, receiver):
+        gas = device("gas", "G1")
+        server.registry.put([gas])
+        await leak(server, 60.0)
+        await webhooks(receiver, 1)
+        server.registry.remove(gas.key)
+        assert (await webhooks(receiver, 2))[1]["status"] == "resolved"
+        assert await server.desk.open() == []
+
+
+async def test_alerts_of_a_rule_that_is_gone_are_closed_at_start(serving: Serving) -> None:
+    async with serving() as (server, receiver):
+        server.registry.put([device("gas", "G1")])
+        await leak(server, 60.0)
+        await webhooks(receiver, 1)
+    async with serving("rules: []") as (server, receiver):
+        assert (await webhooks(receiver, 1))[0]["status"] == "resolved"
+
+
+async def test_what_a_device_says_of_itself_is_shown(serving: Serving) -> None:
+    async with serving() as (server, _), httpx.AsyncClient(base_url=server.url) as api:
+        server.registry.put([device("gas", "G1")])
+        async with Publisher(server.broker) as publisher:
+            await publisher.publish("city/t/gas/G1/status", b"offline", retain=True)
+
+        async def told() -> bool:
+            return (await api.get("/api/v1/devices")).json()["items"][0]["online"] is False
+
+        await until(told)
