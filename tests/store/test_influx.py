@@ -122,14 +122,14 @@ async def test_setting_up_is_done_once_and_mends_what_differs(server: Influxd) -
         f"bucket {bucket}_1h made, keeps 1825 days",
         f"bucket {bucket}_newest made, keeps for ever",
     ]
-    assert len(done) == len(missing) == 9
+    assert len(done) == len(missing) == 11
     assert await set_up(url, server.token, gas) == []
     assert await examine(url, server.token, gas) == []
     assert await set_up(url, server.token, gas, Keep(raw_days=60)) == [f"bucket {bucket} keeps 60 days now"]
     assert await examine(url, server.token, gas) == [f"bucket {bucket} should keep 30 days"]
     more = {"gas": KINDS["gas"], "waterlogging": KINDS["waterlogging"]}
     mended = await set_up(url, server.token, more, Keep(raw_days=60))
-    assert len(mended) == 5 and all(line.endswith("brought up to date") for line in mended)
+    assert len(mended) == 7 and all(line.endswith("brought up to date") for line in mended)
 
 
 async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Influxd) -> None:
@@ -152,9 +152,9 @@ async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Infl
         f"_newest filled with what {bucket_of(url)} had"
     )
 
-    async def compare(begin: int, every: int) -> None:
+    async def compare(begin: int, every: int, stop: int = stop) -> None:
         for field, by, fold in itertools.product(("power_w", "on"), ("", "district", "device"), Fold):
-            if fold is Fold.LAST and by != "device":
+            if (fold is Fold.LAST and by != "device") or (by == "device" and every < HOUR_MS):
                 continue
             found = await store.aggregate("streetlight", field, begin, stop, every, fold, by)
             expected = await twin.aggregate("streetlight", field, begin, stop, every, fold, by)
@@ -165,9 +165,11 @@ async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Infl
 
     await compare(start, HOUR_MS)
     await compare(start, 24 * HOUR_MS)
+    await compare(start, 300_000)
     await store.trim("streetlight", now - 30 * HOUR_MS)
     twin_start = -(-start // HOUR_MS) * HOUR_MS
     await compare(twin_start, HOUR_MS)
+    await compare(twin_start, 300_000, twin_start + 9 * HOUR_MS)
     assert len((await store.latest("streetlight")).devices) == 3
     await store.close()
 

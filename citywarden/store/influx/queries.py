@@ -70,8 +70,8 @@ def aggregate(
     return [f"SELECT {_FUNCTIONS[fold]}({value}){where}{tail}"]
 
 
-def folded(bucket: str, kind: str, field: str, window: tuple[int, int], every_ms: int, fold: Fold, by: str) -> str:
-    """The same from a bucket of hourly folds; a mean is the sum over the number of readings."""
+def folded(table: str, field: str, window: tuple[int, int], every_ms: int, fold: Fold, by: str) -> str:
+    """The same from a table of folds; a mean is the sum over the number of readings."""
     parts = {
         Fold.MEAN: f"sum({identifier(field + '_sum')}) / sum({identifier(field + '_n')})",
         Fold.MIN: f"min({identifier(field + '_min')})",
@@ -81,7 +81,7 @@ def folded(bucket: str, kind: str, field: str, window: tuple[int, int], every_ms
         Fold.COUNT: f"sum({identifier(field + '_n')})",
     }
     return (
-        f"SELECT {parts[fold]} FROM {source(bucket, kind)} WHERE {between(*window)}"
+        f"SELECT {parts[fold]} FROM {table} WHERE {between(*window)}"
         f" GROUP BY time({every_ms}ms){f', {identifier(by)}' if by else ''} fill(none)"
     )
 

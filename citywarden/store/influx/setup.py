@@ -20,7 +20,19 @@ from urllib3.exceptions import HTTPError
 
 from citywarden.model.errors import Unavailable
 from citywarden.model.kind import Kinds
-from citywarden.store.influx.downsampling import KEEP, NEWEST, Keep, Task, buckets, fold, newest, oldest, tasks
+from citywarden.store.influx.downsampling import (
+    HOUR,
+    KEEP,
+    NEWEST,
+    Keep,
+    Task,
+    buckets,
+    districts,
+    fold,
+    newest,
+    oldest,
+    tasks,
+)
 from citywarden.store.influx.server import Place, parse_place
 
 DAY_S = 86_400
@@ -95,7 +107,10 @@ def _fill_in(client: InfluxDBClient, place: Place, kinds: Kinds, suffixes: list[
             api.query_raw(newest(place.bucket, kinds, _flux(start), _flux(now)), org=place.org).read()
             continue
         for begin in days:
-            api.query_raw(fold(place.bucket, kinds, suffix, _flux(begin), _flux(begin + day)), org=place.org).read()
+            window = (_flux(begin), _flux(begin + day))
+            api.query_raw(fold(place.bucket, kinds, suffix, *window), org=place.org).read()
+            if suffix == HOUR:
+                api.query_raw(districts(place.bucket, kinds, *window), org=place.org).read()
     return [f"bucket {place.bucket}{suffix} filled with what {place.bucket} had" for suffix in suffixes]
 
 

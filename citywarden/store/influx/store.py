@@ -18,23 +18,23 @@ import orjson
 from citywarden.columns import Columns, Reading
 from citywarden.model.device import DeviceKey
 from citywarden.model.errors import Unavailable
-from citywarden.model.kind import Form, Kind, Kinds
+from citywarden.model.kind import Form, Kind, Kinds, Quantity
 from citywarden.store.contract import Buckets, Fold, Point, Refused, Written
 from citywarden.store.influx import answers, queries
-from citywarden.store.influx.downsampling import HOUR, NEWEST, newest
+from citywarden.store.influx.downsampling import DISTRICT, HOUR, MINUTE, NEWEST, newest
 from citywarden.store.influx.lines import distinct, point_lines, reading_lines
-from citywarden.store.influx.names import stored_measurement
+from citywarden.store.influx.names import source, stored_measurement
 from citywarden.store.influx.server import ANSWER_S, Server, parse_place, words
 from citywarden.store.influx.write import Writer
 from citywarden.store.schema import MEASUREMENTS, kind_of, measured, tag_of
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-RAW_SPAN_MS = 2 * DAY_MS
-"""Longer windows are aggregated from hourly folds, where whole hours are asked for."""
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+HOURS_FROM_MS, HOURS_SETTLED_MS = 48 * HOUR_MS, 2 * HOUR_MS
+"""Longer windows in whole hours are aggregated from hourly folds, which are made after so long."""
 
-SETTLE_MS = 2 * HOUR_MS
-"""After so long the folds of an hour are made."""
+MINUTES_FROM_MS, MINUTES_SETTLED_MS = 2 * HOUR_MS, 15 * MINUTE_MS
+"""The same for whole minutes, where devices are not told apart."""
 
 NAMED_DEVICES = 200
 """Up to so many devices a window names them in its query; for more it is quicker to read all and choose here."""
@@ -121,7 +121,7 @@ class InfluxStore:
     async def aggregate(
         self, kind: str, field: str, start_ms: int, stop_ms: int, every_ms: int, fold: Fold, by: str = ""
     ) -> Sequence[Buckets]:
-        """Windows over two days in whole hours come from the hourly folds, but for their first and newest buckets."""
+        """Long windows come from the folds that InfluxDB keeps, but for their first and newest buckets."""
         found = kind_of(self._kinds, kind)
         quantity, tag = measured(found, field, fold), tag_of(by)
         if every_ms <= 0:
@@ -134,16 +134,31 @@ class InfluxStore:
             asked = queries.aggregate(self._bucket, kind, quantity, window, every_ms, fold, tag)
             return answers.buckets(await self._ask(*asked), fold, tag)
 
+        table, settled_ms = self._folds(quantity, kind, stop_ms - start_ms, every_ms, fold, tag)
         first = -(-start_ms // every_ms) * every_ms
-        last = min(stop_ms, self._clock_ms() - SETTLE_MS) // every_ms * every_ms
-        if every_ms % HOUR_MS or quantity.form is Form.TEXT or last - first < RAW_SPAN_MS:
+        last = min(stop_ms, self._clock_ms() - settled_ms) // every_ms * every_ms
+        if not table or last <= first:
             return await raw(start_ms, stop_ms)
-        asked = queries.folded(self._bucket + HOUR, kind, field, (first, last), every_ms, fold, tag)
         try:
+            asked = queries.folded(table, field, (first, last), every_ms, fold, tag)
             folds = answers.buckets(await self._ask(asked), fold, tag)
         except answers.QueryRefused:
             return await raw(start_ms, stop_ms)
         return answers.joined([await raw(start_ms, first), folds, await raw(last, stop_ms)])
+
+    def _folds(
+        self, quantity: Quantity, kind: str, span_ms: int, every_ms: int, fold: Fold, by: str
+    ) -> tuple[str, int]:
+        """The table of folds to read for such a window, and how old its rows have to be; "" for none."""
+        whole = by != "device" and fold is not Fold.LAST
+        measurement = kind + DISTRICT if whole else kind
+        if quantity.form is Form.TEXT:
+            return "", 0
+        if every_ms % HOUR_MS == 0 and span_ms >= HOURS_FROM_MS:
+            return source(self._bucket + HOUR, measurement), HOURS_SETTLED_MS
+        if every_ms % MINUTE_MS == 0 and span_ms >= MINUTES_FROM_MS and whole:
+            return source(self._bucket + MINUTE, measurement), MINUTES_SETTLED_MS
+        return "", 0
 
     async def count(self, kind: str) -> int:
         """Readings stored of a kind, or points of another measurement."""
