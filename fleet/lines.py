@@ -67,7 +67,7 @@ class Shapes:
             return None
         try:
             points = np.array([position[:2] for position in part], np.float64).reshape(-1, 2)
-            numeric = not any(isinstance(word, bool | str) for position in part for word in position[:2])
+            numeric = not any(isinstance(word, bool | str | None) for position in part for word in position[:2])
         except (TypeError, ValueError, IndexError):
             numeric = False
         if not numeric:

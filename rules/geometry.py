@@ -85,19 +85,18 @@ def descend(roads: Segments, road: Ints, start: NDArray[np.int32], x: Floats, y:
     piece = start.astype(np.int64)
     rows = roads.rows[piece]
     along, free, square = nearest_on(rows, x, y)
-    length = rows[:, LENGTH]
-    to_end = np.minimum(along, length - along)
-    todo = np.flatnonzero(to_end * to_end < _BEND * square)
-    step = np.where(2 * free[todo] < length[todo], -1, 1)
-    while len(todo):
-        other = piece[todo] + step
-        inside = (other >= roads.first[road[todo]]) & (other < roads.first[road[todo] + 1])
-        todo, step, other = todo[inside], step[inside], other[inside]
-        rows = roads.rows[other]
-        along, beyond, there = nearest_on(rows, x[todo], y[todo])
-        better = there < square[todo]
-        todo, step = todo[better], step[better]
-        piece[todo], free[todo], square[todo] = other[better], beyond[better], there[better]
-        onward = np.where(step > 0, beyond[better] > rows[better, LENGTH], beyond[better] < 0)
-        todo, step = todo[onward], step[onward]
+    for step in (-1, 1):
+        end = along if step < 0 else rows[:, LENGTH] - along
+        todo = np.flatnonzero(end * end < _BEND * square)
+        while len(todo):
+            other = piece[todo] + step
+            inside = (other >= roads.first[road[todo]]) & (other < roads.first[road[todo] + 1])
+            todo, other = todo[inside], other[inside]
+            beside = roads.rows[other]
+            near, beyond, there = nearest_on(beside, x[todo], y[todo])
+            better = there < square[todo]
+            todo, there = todo[better], there[better]
+            piece[todo], free[todo], square[todo] = other[better], beyond[better], there
+            end = near[better] if step < 0 else beside[better, LENGTH] - near[better]
+            todo = todo[end * end < _BEND * there]
     return piece, free, square
