@@ -26,7 +26,7 @@ STORE_CONSUMER = "store"
 MEMO_MESSAGES = 50_000
 """Decoded messages remembered so that the second consumer does not decode them again."""
 
-LINGER_S = 0.25
+LINGER_S = 0.5
 """A store write waits this long for company when little is coming in: writing one row costs as much as writing 500."""
 
 _log = logging.getLogger(__name__)
