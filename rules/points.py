@@ -187,4 +187,3 @@ class History:
         everything = concatenate(self.chunks).ordered()
         kept = everything.take(everything.ts_ms >= before_ms)
         return History((kept,) if len(kept) else ())
-

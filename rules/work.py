@@ -5,8 +5,9 @@ shuffled, repeated or filled in late. A recording is judged by one step that tak
 pass.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,6 +29,7 @@ __all__ = ["Outcome", "State", "WorkSettings", "replan", "reports", "start", "st
 
 KIND = "vehicle"
 _OPEN, _JUDGED, _FINAL = 0, 1, 2
+_LOT_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,9 +199,12 @@ def _take_in(state: State, points: Points) -> tuple[State, list[Finding]]:
     behind = np.zeros(len(state.slots), np.bool_)
     behind[late] = True
     state = replace(state, history=state.history.add(points))
-    state, findings = _observe(state, points.take(~behind[points.group]), np.zeros(0, np.int64))
+    findings: list[Finding] = []
+    for lot in _lots(points.take(~behind[points.group]) if len(late) else points):
+        state, found = _observe(state, lot, np.zeros(0, np.int64))
+        findings.extend(found)
     if not len(late):
-        return state, findings
+        return state, sorted(findings, key=_at)
     anew = state.history.gather(late, np.zeros_like(late), np.full_like(late, NEVER))
     anew = anew.regroup(late[anew.group])
     mine = behind[state.table.slot]
@@ -209,8 +214,25 @@ def _take_in(state: State, points: Points) -> tuple[State, list[Finding]]:
         carries=without(state.carries, late),
         first_in=np.where(mine, NEVER, state.first_in),
     )
-    state, more = _observe(state, anew, late)
-    return state, findings + more
+    for lot in _lots(anew):
+        state, found = _observe(state, lot, np.unique(lot.group))
+        findings.extend(found)
+    return state, sorted(findings, key=_at)
+
+
+def _lots(points: Points) -> Iterator[Points]:
+    """Whole vehicles in lots that fit a processor's cache."""
+    if len(points) <= 2 * _LOT_ROWS:
+        yield points
+        return
+    starts = np.flatnonzero(np.append(True, np.diff(points.group) != 0))
+    lots = starts[np.flatnonzero(np.append(True, np.diff(starts // _LOT_ROWS) != 0))]
+    for low, high in pairwise([*lots.tolist(), len(points)]):
+        yield points.take(slice(low, high))
+
+
+def _at(finding: Finding) -> int:
+    return finding.at_ms
 
 
 def _observe(state: State, points: Points, anew: Ints) -> tuple[State, list[Finding]]:
@@ -233,7 +255,7 @@ def _observe(state: State, points: Points, anew: Ints) -> tuple[State, list[Find
             findings.extend(changes(before, after))
     silent = state.silent - set(np.unique(points.group).tolist())
     state = replace(state, memory=memory, carries=carries, first_in=first_in, episodes=episodes, silent=silent)
-    return state, sorted(findings, key=lambda f: f.at_ms)
+    return state, findings
 
 
 def _listen(state: State) -> tuple[State, list[Finding]]:

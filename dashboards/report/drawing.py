@@ -47,12 +47,13 @@ def map_of(contents: Contents) -> str:
     for zone in contents.zones:
         rings = " ".join("M" + _points(frame.place(*_columns(ring))) + "Z" for ring in zone.rings)
         parts.append(f'<path class="zone {zone.kind.value}" d="{rings}"><title>{escape(zone.name)}</title></path>')
-    labels = []
+    labels, roads = [], []
     for task, report in zip(contents.tasks, contents.reports, strict=True):
         for kind, line in _pieces(task, report):
-            parts.append(f'<path class="road {kind}" d="M{_points(frame.place(line[:, 0], line[:, 1]))}"/>')
+            roads.append((kind != "covered", f'<path class="road {kind}" d="M{_points(frame.place(*line.T))}"/>'))
         middle = frame.place(*_columns(task.lines[0]))[len(task.lines[0]) // 2]
         labels.append(f'<text class="label" x="{middle[0]:.1f}" y="{middle[1] - 8:.1f}">{escape(task.name)}</text>')
+    parts.extend(drawn for _, drawn in sorted(roads, key=lambda road: road[0]))
     for track in contents.tracks.values():
         parts.extend(_trace(frame, track))
     if len(labels) <= _MOST_LABELS:

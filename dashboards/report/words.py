@@ -42,7 +42,10 @@ MISSED: Mapping[MissedReason, Phrase] = {
 NOTES: Mapping[str, Phrase] = {
     "speed_derived": ("车速由相邻定位推算", "speed derived from consecutive fixes"),
     "heading_derived": ("航向由相邻定位推算", "heading derived from consecutive fixes"),
-    "accuracy_unknown": ("定位精度未知，缓冲区放宽", "accuracy unknown, wider buffer used"),
+    "accuracy_unknown": (
+        "定位精度未知（计划未定缓冲区时放宽）",
+        "accuracy unknown (wider buffer unless the plan sets one)",
+    ),
 }
 _REASONS: Mapping[str, Phrase] = {
     "low_coverage": ("覆盖率 {coverage:.1f} %，要求 {target:g} %", "covered {coverage:.1f} %, required {target:g} %"),
