@@ -9,11 +9,10 @@ from pathlib import Path
 
 import click
 
-import citywarden.serve.tables  # noqa: F401 (declares every table)
 from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
-from citywarden.database import connect, migrate
 from citywarden.log.sqlite import SqliteLog
 from citywarden.model.message import DeadLetter, RawMessage, Reject
+from citywarden.serve.tables import open_database
 from citywarden.settings import Settings
 from ingest.deadletters import DeadLetters
 
@@ -77,9 +76,7 @@ async def _append(settings: Settings, messages: Sequence[RawMessage]) -> None:
 
 
 def _open(settings: Settings) -> DeadLetters:
-    engine = connect(settings.database_url)
-    migrate(engine)
-    return DeadLetters(engine, settings.limits.dead_letters)
+    return DeadLetters(open_database(settings.database_url), settings.limits.dead_letters)
 
 
 def _body(number: int, letter: DeadLetter) -> dict[str, object]:

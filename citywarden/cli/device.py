@@ -9,11 +9,10 @@ from typing import TextIO
 import click
 from rich.progress import track
 
-import citywarden.serve.tables  # noqa: F401 (declares every table)
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
-from citywarden.database import connect, migrate
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import NotFound
+from citywarden.serve.tables import open_database
 from citywarden.settings import Settings
 from fleet import provisioning
 from ingest.kinds import all_kinds
@@ -154,9 +153,7 @@ def export(config: Path | None, data: Path | None) -> None:
 
 
 def _registry(settings: Settings) -> Registry:
-    engine = connect(settings.database_url)
-    migrate(engine)
-    return Registry(engine)
+    return Registry(open_database(settings.database_url))
 
 
 def _find(registry: Registry, settings: Settings, device: str, kind: str | None, tenant: str | None) -> DeviceKey:

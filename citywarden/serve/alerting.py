@@ -5,19 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-import citywarden.serve.tables  # noqa: F401 (declares every table)
 from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk, Desk
 from citywarden.alerts.formats import FORMATS
 from citywarden.alerts.machine import Policy
 from citywarden.alerts.routes import Routes
 from citywarden.alerts.target import Target
-from citywarden.database import connect, migrate
 from citywarden.model.alert import Severity
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.errors import CitywardenError, ConfigurationError, Problem
+from citywarden.model.errors import ConfigurationError, Problem
+from citywarden.serve.tables import open_database
 from citywarden.settings import Settings
 
 Lookup = Callable[[DeviceKey], Device | None]
@@ -37,12 +35,7 @@ class Alerting:
 async def alerting(settings: Settings, clock_ms: Callable[[], int]) -> AsyncIterator[Alerting]:
     """Connect, make the tables that are missing, and deliver what waits. Raises CitywardenError."""
     targets = list(targets_of(settings))
-    engine = connect(settings.database_url)
-    try:
-        migrate(engine)
-    except SQLAlchemyError as error:
-        engine.dispose()
-        raise CitywardenError(f"the database {engine.url!r} cannot be used: {error.__cause__ or error}") from None
+    engine = open_database(settings.database_url)
     found: list[Alerting] = []
 
     def district(tenant: str, kind: str, subject: str) -> str:

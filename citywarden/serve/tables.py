@@ -1,7 +1,23 @@
-"""Importing this module declares every table of the SQL database, so that `migrate` makes them all."""
+"""The server's database with every table: the modules that declare them are imported here."""
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 import citywarden.alerts.tables
 import ingest.deadletters
 import ingest.registry
+from citywarden.database import connect, migrate
+from citywarden.model.errors import CitywardenError
 
-__all__ = ["citywarden", "ingest"]
+__all__ = ["citywarden", "ingest", "open_database"]
+
+
+def open_database(url: str) -> Engine:
+    """Connect and make the tables that are missing. Raises CitywardenError when that is impossible."""
+    try:
+        engine = connect(url)
+        migrate(engine)
+    except (SQLAlchemyError, ImportError) as error:
+        reason = error.__cause__ or error
+        raise CitywardenError(f"the database cannot be used: {reason}") from None
+    return engine
