@@ -7,7 +7,7 @@ then gets the whole picture: it costs itself freshness and the server nothing. W
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TypeVar
 
@@ -39,8 +39,10 @@ REST = 4
 """Looking never takes more than a fifth of the time: a city too large for that is looked at less often."""
 ALERT_DELAY_S = 0.1
 """Alerts that come together are told together."""
-WORK_S, HISTORY_S, REGISTRY_S, INBOX_S = 5.0, 20.0, 60.0, 30.0
+WORK_S, DEPTHS_S, RAISED_S, REGISTRY_S, INBOX_S = 5.0, 8.0, 20.0, 60.0, 30.0
 """How often the slow sources are read again."""
+SOON_S = 1.0
+"""How soon a chart that is still empty asks again: the store may lag behind what is seen."""
 UNCONFIRMED = 3
 """Frames a page may have under way."""
 PATIENCE_S = 15.0
@@ -154,20 +156,21 @@ class Broadcast:
             await asyncio.sleep(max(TICK_S - spent, REST * spent))
 
     async def _read(self) -> None:
-        due = dict.fromkeys((self._read_registry, self._read_work, self._read_history, self._read_inbox), 0.0)
-        every = {
+        every: dict[Callable[[], Coroutine[None, None, None]], float] = {
             self._read_registry: REGISTRY_S,
             self._read_work: WORK_S,
-            self._read_history: HISTORY_S,
+            self._read_raised: RAISED_S,
+            self._read_depths: DEPTHS_S,
             self._read_inbox: INBOX_S,
         }
+        due = dict.fromkeys(every, 0.0)
         while True:
-            if not self.scene.looked:
-                due[self._read_history] = monotonic() + 0.1  # its charts are of what has been seen
             for read, at in due.items():
                 if monotonic() >= at:
                     await self._guard(read.__name__, read())
                     due[read] = monotonic() + every[read]
+            if not self.history.depths:
+                due[self._read_depths] = min(due[self._read_depths], monotonic() + SOON_S)
             await asyncio.sleep(0.5)
 
     async def _look(self, kind: str) -> None:
@@ -191,26 +194,35 @@ class Broadcast:
     async def _read_work(self) -> None:
         now_ms = self.sources.now_ms()
         self.scene.take_work(await read_work(self.sources.work, day_of(now_ms, self.sources), now_ms))
+        hours = work_hours(self.scene.work, self.scene.vehicle_names(), now_ms)
+        self._chart(replace(self.history, work=hours))
 
     async def _read_inbox(self) -> None:
         self.scene.take_inbox(await self.sources.alerts.open())
         self._soon()
 
-    async def _read_history(self) -> None:
+    async def _read_raised(self) -> None:
         now_ms = self.sources.now_ms()
         raised = await read_alerts_since(self.sources.alerts, now_ms - ALERT_HOURS * HOUR_MS)
+        self._chart(replace(self.history, alerts=alerts_by_hour(raised, now_ms)))
+
+    async def _read_depths(self) -> None:
+        now_ms = self.sources.now_ms()
         floods: Sequence[Seen] = sorted(
             (s for s in self.scene.seen.get("waterlogging", ()) if s.value is not None), key=lambda s: -(s.value or 0.0)
         )[:WORST_FLOODS]
-        depths = []
         if floods:
             keys = [s.device.key for s in floods]
-            window = await self.sources.store.window("waterlogging", now_ms - HOUR_MS, now_ms, keys)
+            window = await self.sources.store.window("waterlogging", now_ms - HOUR_MS, now_ms + 1, keys)
             depths = worst_floods(window, {s.device.key: s.device.name for s in floods})
-        work = work_hours(self.scene.work, self.scene.vehicle_names())
-        self.history = History(alerts_by_hour(raised, now_ms), depths, work)
-        for viewer in list(self.viewers):
-            viewer.charts(self.history)
+            self._chart(replace(self.history, depths=depths))
+
+    def _chart(self, history: History) -> None:
+        """Tell the pages when a chart has changed."""
+        if history != self.history:
+            self.history = history
+            for viewer in list(self.viewers):
+                viewer.charts(history)
 
     # telling
 

@@ -6,12 +6,20 @@ from zoneinfo import ZoneInfo
 
 from citywarden.model.alert import Severity
 from dashboards.console import palette
+from dashboards.console.desk import Hours
 from dashboards.console.words import named, word
 
 Options = dict[str, object]
 FONT = '"Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 LINES = (palette.RED, palette.ORANGE, palette.YELLOW, palette.ACCENT, palette.GOOD)
 HOUR_MS = 3_600_000
+
+
+_HOURS_TIP = (
+    "rows => { const s = document.createElement('span'); s.style.whiteSpace = 'pre'; s.textContent ="
+    " [rows[rows.length - 1].data.name, ...rows.map(r => `${r.seriesName}  ${r.value} h`)].join('\\n'); return s; }"
+)
+"""Names are text, never markup."""
 
 
 def wall_ms(ts_ms: int, zone: ZoneInfo) -> int:
@@ -26,12 +34,16 @@ def _base(scale: float) -> Options:
         "useUTC": True,
         "backgroundColor": "transparent",
         "textStyle": {"fontFamily": FONT, "color": palette.DIM, "fontSize": round(13 * scale)},
-        "tooltip": {
-            "trigger": "axis",
-            "backgroundColor": "#101a29",
-            "borderColor": "#2c3d56",
-            "textStyle": {"color": palette.TEXT, "fontFamily": FONT, "fontSize": round(13 * scale)},
-        },
+        "tooltip": _tip(scale),
+    }
+
+
+def _tip(scale: float) -> Options:
+    return {
+        "trigger": "axis",
+        "backgroundColor": "#101a29",
+        "borderColor": "#2c3d56",
+        "textStyle": {"color": palette.TEXT, "fontFamily": FONT, "fontSize": round(13 * scale)},
     }
 
 
@@ -119,7 +131,7 @@ def depth_chart(
         "textStyle": {
             "color": palette.TEXT,
             "fontSize": round(13 * scale),
-            "width": round(118 * scale),
+            "width": round(146 * scale),
             "overflow": "truncate",
         },
     }
@@ -127,7 +139,7 @@ def depth_chart(
         _base(scale)
         | _nothing(not lines, language, scale)
         | {
-            "grid": _grid(scale, right=165),
+            "grid": _grid(scale, right=192),
             "legend": legend,
             "xAxis": _axis("time", scale, splitNumber=4),
             "yAxis": _axis("value", scale, min=0, max=max(20, round(deepest / 10 + 0.5) * 10), splitNumber=3),
@@ -136,39 +148,42 @@ def depth_chart(
     )
 
 
-def work_chart(rows: Sequence[tuple[str, float, float]], language: str, scale: float = 1.0) -> Options:
-    """A bar per vehicle: hours worked, over a pale bar of hours demanded."""
-    names = [named(name, language) for name, _, _ in rows]
+def work_chart(rows: Sequence[Hours], language: str, scale: float = 1.0) -> Options:
+    """A bar per vehicle: hours worked, over a pale bar of hours demanded. Its number stands below, its name tells."""
+    names = [named(row.name, language) for row in rows]
     bar = {"type": "bar", "barWidth": "58%", "barGap": "-100%"}
     return (
         _base(scale)
-        | _nothing(not any(done for _, done, _ in rows), language, scale)
+        | _nothing(not any(row.worked_h for row in rows), language, scale)
         | {
+            "tooltip": _tip(scale) | {":formatter": _HOURS_TIP},
             "grid": _grid(scale),
             "xAxis": _axis(
                 "category",
                 scale,
-                data=names,
+                data=[row.vehicle for row in rows],
                 axisLabel={
                     "color": palette.DIM,
-                    "fontSize": round(11.5 * scale),
+                    "fontSize": round(13 * scale),
                     "interval": 0,
-                    "width": round(42 * scale),
-                    "overflow": "breakAll",
+                    "width": round(40 * scale),
+                    "overflow": "truncate",
                 },
             ),
             "yAxis": _axis("value", scale, splitNumber=3),
             "series": [
                 bar
                 | {
-                    "name": word("plan", language),
-                    "data": [round(wanted, 2) for _, _, wanted in rows],
-                    "itemStyle": {"color": "#1d2a3d", "borderRadius": 3},
+                    "name": word("required", language),
+                    "data": [round(row.required_h, 2) for row in rows],
+                    "itemStyle": {"color": "#2a3c57", "borderRadius": 3},
                 },
                 bar
                 | {
-                    "name": word("working", language),
-                    "data": [round(done, 2) for _, done, _ in rows],
+                    "name": word("work_time", language),
+                    "data": [
+                        {"name": name, "value": round(row.worked_h, 2)} for row, name in zip(rows, names, strict=True)
+                    ],
                     "itemStyle": {"color": palette.GOOD, "borderRadius": 3},
                 },
             ],
@@ -183,14 +198,14 @@ def timeline_chart(
     language: str,
     zone: ZoneInfo,
 ) -> Options:
-    """The day as two bands: task windows (name, verdict, start, end) over what the vehicle did (state, start, end)."""
+    """The day as two bands: task windows (name, standing, start, end) over what the vehicle did (state, start, end)."""
     shape = (
         "(params, api) => { const row = api.value(0); const a = api.coord([api.value(1), row]);"
         " const b = api.coord([api.value(2), row]); const h = api.size([0, 1])[1] * (row === 1 ? 0.42 : 0.62);"
         " return {type: 'rect', shape: {x: a[0], y: a[1] - h / 2, width: Math.max(1, b[0] - a[0]), height: h,"
-        " r: row === 1 ? 4 : 0}, style: {fill: api.visual('color'), stroke: row === 1 ? '#8fa0b6' : null}}; }"
+        " r: row === 1 ? 4 : 0}, style: {fill: api.visual('color'), stroke: row === 1 ? '#33445c' : null}}; }"
     )
-    verdicts = {"met": "#1d5c44", "not_met": "#6e2430", "open": "#1c4d63", "not_judged": "#453d63"}
+    verdicts = {"met": "#1f7a57", "not_met": "#9c2c3b", "running": "#1f6f92", "not_judged": "#5a4f84"}
     data: list[Options] = [
         {
             "name": word(state, language),
@@ -203,9 +218,9 @@ def timeline_chart(
         {
             "name": named(name, language),
             "value": [1, wall_ms(max(start, bounds[0]), zone), wall_ms(min(end, bounds[1]), zone)],
-            "itemStyle": {"color": verdicts.get(verdict, palette.LINE)},
+            "itemStyle": {"color": verdicts.get(standing, "#141f2e")},
         }
-        for name, verdict, start, end in windows
+        for name, standing, start, end in windows
     ]
     return _base(1.0) | {
         "grid": {"left": 8, "right": 18, "top": 6, "bottom": 4, "containLabel": True},

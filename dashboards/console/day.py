@@ -49,7 +49,10 @@ def track_lines(track: Sequence[TrackPoint]) -> list[list[object]]:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums of a day. m and s; shares in %, None where nothing was driven or planned."""
+    """Sums of a day. m and s; shares in %, None where nothing was driven or planned.
+
+    Planned and covered are of the tasks whose window has begun: the others cannot be covered yet.
+    """
 
     driven_m: float
     effective_m: float
@@ -58,6 +61,7 @@ class Totals:
     covered_m: float
     met: int
     judged: int
+    ahead: int
 
     @property
     def empty_pct(self) -> float | None:
@@ -72,17 +76,31 @@ class Totals:
         return None if self.judged == 0 else 100.0 * self.met / self.judged
 
 
-def totals(reports: Iterable[TaskReport]) -> Totals:
+def begun(report: TaskReport, now_ms: int) -> bool:
+    """Whether the task's window has opened, or it has been judged."""
+    return report.status is not Verdict.OPEN or report.start_ms <= now_ms
+
+
+def standing(report: TaskReport, now_ms: int) -> str:
+    """How a task stands, as a key of the words: met, not_met, not_judged, running, ahead."""
+    if report.status is not Verdict.OPEN:
+        return report.status.value
+    return "running" if begun(report, now_ms) else "ahead"
+
+
+def totals(reports: Iterable[TaskReport], now_ms: int) -> Totals:
     """Sums over tasks; only those judged met or not met count for the share of met."""
     rows = list(reports)
+    due = [r for r in rows if begun(r, now_ms)]
     return Totals(
         driven_m=sum(r.driven_m for r in rows),
         effective_m=sum(r.effective_m for r in rows),
         work_s=sum(r.work_duration_s for r in rows),
-        planned_m=sum(r.planned_m for r in rows),
-        covered_m=sum(min(r.covered_m, r.planned_m) for r in rows),
+        planned_m=sum(r.planned_m for r in due),
+        covered_m=sum(min(r.covered_m, r.planned_m) for r in due),
         met=sum(r.status is Verdict.MET for r in rows),
         judged=sum(r.status in (Verdict.MET, Verdict.NOT_MET) for r in rows),
+        ahead=len(rows) - len(due),
     )
 
 
@@ -110,16 +128,15 @@ def day_map(
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One row of the supervision page."""
+    """One row of the supervision page. `required_s`: of the tasks whose window has begun."""
 
     name: str
-    tasks: int
     required_s: float
     totals: Totals
 
 
 def groups(
-    tasks: Mapping[str, Task], reports: Iterable[TaskReport], name_of: Callable[[TaskReport], str]
+    tasks: Mapping[str, Task], reports: Iterable[TaskReport], name_of: Callable[[TaskReport], str], now_ms: int
 ) -> list[Group]:
     """Tasks gathered by a name, best first: share met, then coverage."""
     by: dict[str, list[TaskReport]] = {}
@@ -128,13 +145,17 @@ def groups(
     found = [
         Group(
             name,
-            len(rows),
-            sum((tasks[r.task].min_duration_s or 0.0) for r in rows if r.task in tasks),
-            totals(rows),
+            required_s(tasks, rows, now_ms),
+            totals(rows, now_ms),
         )
         for name, rows in by.items()
     ]
     return sorted(found, key=lambda g: (-(g.totals.met_pct or 0.0), -(g.totals.coverage_pct or 0.0), g.name))
+
+
+def required_s(tasks: Mapping[str, Task], reports: Iterable[TaskReport], now_ms: int) -> float:
+    """Work that the plan demands of the tasks whose window has begun."""
+    return sum((tasks[r.task].min_duration_s or 0.0) for r in reports if r.task in tasks and begun(r, now_ms))
 
 
 def worst_roads(reports: Iterable[TaskReport], limit: int = 10) -> list[tuple[TaskReport, float, str]]:

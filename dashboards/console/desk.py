@@ -9,6 +9,7 @@ from citywarden.columns import Columns
 from citywarden.model.alert import Alert, AlertQuery
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.work import Task, TaskReport, Verdict
+from dashboards.console.day import begun
 from dashboards.sources import Directory, Inbox, Sources, WorkDesk
 
 PAGE = 1000
@@ -41,12 +42,22 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Hours:
+    """A vehicle's hours: worked, and demanded by its tasks whose window has begun."""
+
+    vehicle: str
+    name: str
+    worked_h: float
+    required_h: float
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What the wall's charts draw. Times ms."""
 
     alerts: Sequence[tuple[int, Mapping[str, int]]] = ()
     depths: Sequence[tuple[str, Sequence[tuple[int, float]]]] = ()
-    work: Sequence[tuple[str, float, float]] = ()
+    work: Sequence[Hours] = ()
 
 
 def day_of(now_ms: int, sources: Sources) -> date:
@@ -120,14 +131,14 @@ def _thin(rows: Sequence[tuple[int, float]], limit: int = 180) -> list[tuple[int
     return [max(rows[i : i + step], key=lambda row: row[1]) for i in range(0, len(rows), step)]
 
 
-def work_hours(work: Work, names: Mapping[str, str], limit: int = 10) -> list[tuple[str, float, float]]:
-    """(vehicle, hours worked, hours demanded by tasks begun or judged) of today, most worked first."""
+def work_hours(work: Work, names: Mapping[str, str], now_ms: int, limit: int = 12) -> list[Hours]:
+    """Hours of today by vehicle, most worked first."""
     done: dict[str, float] = {}
     wanted: dict[str, float] = {}
     for report in work.today():
         task = work.tasks[report.task]
         done[report.vehicle] = done.get(report.vehicle, 0.0) + report.work_duration_s / 3600
-        if report.status is not Verdict.NOT_JUDGED:
+        if report.status is not Verdict.NOT_JUDGED and begun(report, now_ms):
             wanted[report.vehicle] = wanted.get(report.vehicle, 0.0) + (task.min_duration_s or 0.0) / 3600
     order = sorted(done, key=lambda v: (-done[v], v))[:limit]
-    return [(names.get(v) or v, done[v], wanted.get(v, 0.0)) for v in order]
+    return [Hours(v, names.get(v) or v, done[v], wanted.get(v, 0.0)) for v in order]

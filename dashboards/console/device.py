@@ -16,6 +16,7 @@ from dashboards.console.charts import history_chart
 from dashboards.console.desk import HOUR_MS, read_registry
 from dashboards.console.markup import Html, figures, html
 from dashboards.console.session import Session, begin, district_names
+from dashboards.console.words import localised
 from dashboards.sources import Sources
 
 HOURS = 6
@@ -117,7 +118,8 @@ def _head(session: Session, kind: Kind, device: Device, alert: Alert | None) -> 
     facts = " · ".join(filter(None, (kind.en if at else kind.zh, device.id, district, session.named(device.owner))))
     said = session.say("last_hours").replace("{n}", str(HOURS))
     if alert is not None:
-        summary = alert.summary.get(session.language) or alert.rule
+        told = alert.summary.get(session.language) or alert.rule
+        summary = localised(told, [device.name], session.language)
         said = f"{session.say(alert.severity.word)} · {summary} · {session.say(alert.status.value)}"
     return html(
         '<div class="cw-title"><h1>{n}</h1><span>{f}</span></div><p class="cw-h cw-said {c}">{s}</p>',

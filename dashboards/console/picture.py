@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from citywarden.model.alert import Alert, Severity, Status
 from citywarden.model.device import DeviceKey
-from citywarden.model.work import TaskReport, Verdict
+from citywarden.model.work import TaskReport
+from dashboards.console.day import standing, totals
 from dashboards.console.sight import Bands, Seen
+from dashboards.console.words import localised, named
 
 Json = object
 """Anything `json` can write; the parts in the browser know its shape."""
@@ -25,7 +27,10 @@ LATE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the wall says in big numbers. Shares in %, None where there is nothing to count."""
+    """What the wall says in big numbers. Shares in %, None where there is nothing to count.
+
+    `tasks`: how many of today stand how (`day.standing`).
+    """
 
     lamps_due: int
     lamps_lit: int
@@ -52,13 +57,14 @@ class Figures:
         return None if self.planned_m <= 0 else 100.0 * self.covered_m / self.planned_m
 
 
-def figures(seen: Mapping[str, Sequence[Seen]], reports: Iterable[TaskReport], bands: Bands) -> Figures:
-    """Count what is seen. `reports`: the tasks of today."""
+def figures(seen: Mapping[str, Sequence[Seen]], reports: Iterable[TaskReport], bands: Bands, now_ms: int) -> Figures:
+    """Count what is seen. `reports`: the tasks of today; coverage is of those whose window has begun."""
     lamps = seen.get("streetlight", ())
     depths = [s for s in seen.get("waterlogging", ()) if s.state != "no_data" and s.value is not None]
     gases = [s for s in seen.get("gas", ()) if s.state != "no_data" and s.value is not None]
     vehicles = Counter(s.state for s in seen.get("vehicle", ()))
-    judged = list(reports)
+    today = list(reports)
+    work = totals(today, now_ms)
     return Figures(
         lamps_due=sum(s.due for s in lamps),
         lamps_lit=sum(s.due and s.state in ("lit", "faulty") for s in lamps),
@@ -71,9 +77,9 @@ def figures(seen: Mapping[str, Sequence[Seen]], reports: Iterable[TaskReport], b
         gas_high=sum((s.value or 0.0) >= bands.lel_pct[0] for s in gases),
         max_lel_pct=max((s.value or 0.0 for s in gases), default=None),
         vehicles={state: vehicles.get(state, 0) for state in ("working", "idle", "driving", "offline")},
-        planned_m=sum(r.planned_m for r in judged),
-        covered_m=sum(min(r.covered_m, r.planned_m) for r in judged),
-        tasks=dict(Counter(r.status.value for r in judged)),
+        planned_m=work.planned_m,
+        covered_m=work.covered_m,
+        tasks=dict(Counter(standing(r, now_ms) for r in today)),
     )
 
 
@@ -136,10 +142,9 @@ def _vehicles(f: Figures) -> Json:
 
 def _coverage(f: Figures) -> Json:
     tasks = f.tasks
-    parts = [("met", whole(tasks.get(Verdict.MET, 0)), "good"), _alarm("not_met", tasks.get(Verdict.NOT_MET, 0))]
-    parts.append(("running", whole(tasks.get(Verdict.OPEN, 0)), ""))
-    if unjudged := tasks.get(Verdict.NOT_JUDGED, 0):
-        parts.append(("not_judged", whole(unjudged), ""))
+    parts = [("met", whole(tasks.get("met", 0)), "good"), _alarm("not_met", tasks.get("not_met", 0))]
+    parts.append(("running", whole(tasks.get("running", 0)), "accent"))
+    parts += [(key, whole(tasks[key]), "") for key in ("ahead", "not_judged") if tasks.get(key)]
     return tile("coverage", share(f.coverage_pct), "" if f.coverage_pct is None else "%", "", parts)
 
 
@@ -194,13 +199,16 @@ def urgency(alert: Alert) -> tuple[int, int]:
     return (-2 * alert.severity + (alert.status is Status.ACKNOWLEDGED), -alert.raised_ms)
 
 
-def _news(text: str, place: str) -> str:
-    """A summary without the place it begins with: that stands above it."""
-    return (text.removeprefix(place).lstrip(":：,， ") or text) if place else text
+def _news(alert: Alert, names: Sequence[str], language: str) -> str:
+    """A summary in the reader's words, without the place it begins with: that stands above it."""
+    told = alert.summary.get(language) or next(iter(alert.summary.values()), "") or alert.rule
+    text = localised(told, names, language)
+    place = named(names[0], language)
+    return text.removeprefix(place).lstrip(":：,， ") or text
 
 
-def alert_view(alert: Alert, place: str, link: str) -> dict[str, Json]:
-    """An alert as the list shows it, in both languages."""
+def alert_view(alert: Alert, names: Sequence[str], link: str) -> dict[str, Json]:
+    """An alert as the list shows it, in both languages. `names`: of its device and, if there is one, of its task."""
     return {
         "id": alert.id,
         "severity": alert.severity.word,
@@ -208,12 +216,12 @@ def alert_view(alert: Alert, place: str, link: str) -> dict[str, Json]:
         "kind": alert.kind,
         "rule": alert.rule,
         "subject": alert.subject,
-        "place": place,
+        "place": " · ".join(names),
         "district": alert.district,
         "raised_ms": alert.raised_ms,
         "resolved_ms": alert.resolved_ms,
-        "zh": _news(alert.summary.get("zh-CN") or alert.summary.get("en") or alert.rule, place),
-        "en": _news(alert.summary.get("en") or alert.summary.get("zh-CN") or alert.rule, place),
+        "zh": _news(alert, names, "zh-CN"),
+        "en": _news(alert, names, "en"),
         "by": alert.acknowledged_by,
         "note": alert.note,
         "stale": alert.stale,

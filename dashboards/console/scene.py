@@ -156,7 +156,7 @@ class Scene:
         return {s.device.id: s.device.name for s in self.seen.get("vehicle", ())}
 
     def figures(self) -> Figures:
-        return figures(self.seen, self.work.today(), self.bands)
+        return figures(self.seen, self.work.today(), self.bands, self._sources.now_ms())
 
     def device(self, key: DeviceKey) -> Device | None:
         """From the registry, else from what was heard."""
@@ -168,15 +168,15 @@ class Scene:
         """An alert with its place in words and the page that tells more."""
         who, task_id = subject_of(alert)
         device, task = self.device(who), self.work.tasks.get(task_id)
-        name = who.id if device is None else device.name or device.id
+        names = [who.id if device is None else device.name or device.id]
         if task_id:
-            name = f"{name} · {task.name if task is not None and task.name else task_id}"
+            names.append(task.name if task is not None and task.name else task_id)
         if alert.kind == "vehicle":
             day = day_of(alert.raised_ms, self._sources)
             link = f"/vehicles/{quote(who.id, safe='')}?day={task.day if task is not None else day}"
         else:
             link = f"/devices/{quote(alert.kind, safe='')}/{quote(alert.subject, safe='')}?alert={quote(alert.id)}"
-        return alert_view(alert, name, link)
+        return alert_view(alert, names, link)
 
     # frames
 
@@ -255,7 +255,7 @@ class Scene:
         lon, lat = (row[2], row[3]) if row is not None else (alert.lon, alert.lat)
         if lon is None or lat is None:
             return None
-        return [alert.id, lon, lat, alert.severity.word, alert.status is Status.ACKNOWLEDGED]
+        return [alert.id, lon, lat, alert.severity.word, alert.status is Status.ACKNOWLEDGED, alert.kind]
 
     def _road_part(self) -> dict[str, Json]:
         now_ms = self._sources.now_ms()

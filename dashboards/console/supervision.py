@@ -1,19 +1,19 @@
 """The work of a day, per company, district and vehicle, and the roads that were missed most."""
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 
 from nicegui import ui
 
 from citywarden.model.device import Device
 from citywarden.model.work import TaskReport
 from dashboards.console.broadcast import Broadcast
-from dashboards.console.day import Group, groups, totals, worst_roads
+from dashboards.console.day import Group, groups, required_s, totals, worst_roads
 from dashboards.console.desk import Work, day_of, read_registry
 from dashboards.console.markup import Html, bar, figures, html, table
 from dashboards.console.picture import share
 from dashboards.console.session import Session, begin, district_names
-from dashboards.console.vehicle import day_links, hours_text, length_text, parse_day
+from dashboards.console.vehicle import day_links, hours_text, judged_of, length_text, parse_day
 from dashboards.console.words import reason
 from dashboards.sources import Sources
 
@@ -40,10 +40,11 @@ async def supervision_page(
 
 
 def _page(session: Session, work: Work, vehicles: dict[str, Device], today: date) -> Html:
-    say, reports = session.say, list(work.reports.values())
+    say, reports, now_ms = session.say, list(work.reports.values()), session.sources.now_ms()
     head = html(
-        '<div class="cw-title"><h1>{t}</h1>{days}</div>',
+        '<div class="cw-title"><h1>{t}</h1>{csv}{days}</div>',
         t=say("supervision"),
+        csv=_exports(session, work.day),
         days=day_links(session, "/supervision", work.day, today),
     )
     if not reports:
@@ -60,8 +61,8 @@ def _page(session: Session, work: Work, vehicles: dict[str, Device], today: date
         return names[known][at] if known in names else known or say("unassigned")
 
     panels = [
-        _ranking(session, "by_company", groups(work.tasks, reports, company)),
-        _ranking(session, "by_district", groups(work.tasks, reports, district)),
+        _ranking(session, "by_company", groups(work.tasks, reports, company, now_ms)),
+        _ranking(session, "by_district", groups(work.tasks, reports, district, now_ms)),
     ]
 
     def name(vehicle: str) -> Html:
@@ -73,11 +74,11 @@ def _page(session: Session, work: Work, vehicles: dict[str, Device], today: date
             n=session.named(known.name if known is not None else "") or vehicle,
         )
 
-    by_vehicle = _ranking(session, "by_vehicle", groups(work.tasks, reports, lambda r: r.vehicle), name)
+    by_vehicle = _ranking(session, "by_vehicle", groups(work.tasks, reports, lambda r: r.vehicle, now_ms), name)
     return html(
         '{head}{sums}<div class="cw-two"><div>{a}{b}</div>{worst}</div>{vehicles}',
         head=head,
-        sums=_sums(session, reports),
+        sums=_sums(session, work, now_ms),
         a=panels[0],
         b=panels[1],
         worst=_worst(session, work, name),
@@ -85,14 +86,28 @@ def _page(session: Session, work: Work, vehicles: dict[str, Device], today: date
     )
 
 
-def _sums(session: Session, reports: Sequence[TaskReport]) -> Html:
-    t, say = totals(reports), session.say
+def _exports(session: Session, day: date) -> Html:
+    """The day, and its month, to take along."""
+    month = {"from": str(day.replace(day=1)), "to": str((day.replace(day=28) + timedelta(days=4)).replace(day=1))}
+    month["to"] = str(date.fromisoformat(month["to"]) - timedelta(days=1))
+    return html(
+        '<div class="cw-exports"><a href="{d}" download>{dt}</a><a href="{m}" download>{mt}</a></div>',
+        d=session.link("/supervision.csv", **{"from": str(day), "to": str(day)}),
+        dt=session.say("csv_day"),
+        m=session.link("/supervision.csv", **month),
+        mt=session.say("csv_month"),
+    )
+
+
+def _sums(session: Session, work: Work, now_ms: int) -> Html:
+    t, say = totals(work.reports.values(), now_ms), session.say
+    needed = required_s(work.tasks, work.reports.values(), now_ms)
     return figures(
         [
             (say("met_share"), share(t.met_pct), "%"),
-            (say("met"), f"{t.met}", f"/ {t.judged}"),
+            (say("met"), f"{t.met}", judged_of(session, t)),
             (say("covered"), share(t.coverage_pct), "%"),
-            (say("work_time"), hours_text(t.work_s), "h"),
+            (say("work_time"), hours_text(t.work_s), f"/ {hours_text(needed)} h" if needed else "h"),
             (say("driven"), length_text(t.driven_m), "km"),
             (say("empty_running"), share(t.empty_pct), "%"),
         ]
@@ -101,7 +116,7 @@ def _sums(session: Session, reports: Sequence[TaskReport]) -> Html:
 
 def _ranking(session: Session, title: str, rows: Sequence[Group], shown: Callable[[str], Html] | None = None) -> Html:
     say = session.say
-    heads = ["", say("name"), say("met"), say("covered"), say("work_time"), say("empty_running")]
+    heads = [say(key) if key else "" for key in ("", "name", "met", "ahead", "covered", "work_time", "empty_running")]
     body: list[list[object]] = []
     for place, g in enumerate(rows, 1):
         t = g.totals
@@ -109,9 +124,17 @@ def _ranking(session: Session, title: str, rows: Sequence[Group], shown: Callabl
         name: object = g.name if shown is None else shown(g.name)
         empty = "–" if t.empty_pct is None else f"{share(t.empty_pct)} %"
         body.append(
-            [place, name, f"{t.met} / {g.tasks}", bar(t.coverage_pct), f"{hours_text(t.work_s)}{required}", empty]
+            [
+                place,
+                name,
+                f"{t.met} / {t.judged}",
+                t.ahead or "–",
+                bar(t.coverage_pct),
+                f"{hours_text(t.work_s)}{required}",
+                empty,
+            ]
         )
-    inner = table(heads, body, (2, 4, 5))
+    inner = table(heads, body, (2, 3, 5, 6))
     return html('<section class="cw-panel"><p class="cw-h">{t}</p>{b}</section>', t=say(title), b=inner)
 
 

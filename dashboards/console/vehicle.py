@@ -11,7 +11,7 @@ from citywarden.model.errors import CitywardenError
 from citywarden.model.work import Task, TaskReport, TrackPoint, Verdict
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.charts import timeline_chart
-from dashboards.console.day import Totals, day_bounds, day_map, driven_m, spans, totals
+from dashboards.console.day import Totals, day_bounds, day_map, driven_m, required_s, spans, standing, totals
 from dashboards.console.desk import day_of
 from dashboards.console.markup import Html, bar, figures, html, join, table
 from dashboards.console.parts import CityMap
@@ -31,9 +31,8 @@ class Day:
     reports: Mapping[str, TaskReport]
     track: Sequence[TrackPoint]
 
-    @property
-    def totals(self) -> Totals:
-        return totals(self.reports.values())
+    def totals(self, now_ms: int) -> Totals:
+        return totals(self.reports.values(), now_ms)
 
 
 def parse_day(text: str | None, default: date) -> date:
@@ -69,30 +68,45 @@ def hours_text(duration_s: float) -> str:
 
 
 def summary(session: Session, day: Day) -> Html:
-    t, say = day.totals, session.say
+    now_ms, say = session.sources.now_ms(), session.say
+    t = day.totals(now_ms)
+    needed = required_s({task.id: task for task in day.tasks}, day.reports.values(), now_ms)
     driven = t.driven_m if day.reports else driven_m(day.track)
     return figures(
         [
             (say("covered"), share(t.coverage_pct), "%"),
-            (say("work_time"), hours_text(t.work_s), "h"),
+            (say("work_time"), hours_text(t.work_s), f"/ {hours_text(needed)} h" if needed else "h"),
             (say("driven"), length_text(driven), "km"),
             (say("effective"), length_text(t.effective_m), "km"),
             (say("empty_running"), share(t.empty_pct), "%"),
-            (say("met"), f"{t.met}", f"/ {len(day.tasks)}"),
+            (say("met"), f"{t.met}", judged_of(session, t)),
         ]
     )
 
 
-def verdict(session: Session, status: Verdict) -> Html:
-    words = {"met": "met", "not_met": "not_met", "open": "running", "not_judged": "not_judged"}
-    return html('<span class="cw-verdict {s}">{w}</span>', s=status.value, w=session.say(words[status.value]))
+def judged_of(session: Session, t: Totals) -> str:
+    """What stands behind the number of tasks met: how many were judged, and how many are to come."""
+    ahead = f" · {session.say('ahead')} {t.ahead}" if t.ahead else ""
+    return f"/ {t.judged}{ahead}"
+
+
+def standing_of(task: Task, report: TaskReport | None, now_ms: int) -> str:
+    if report is None:
+        return "running" if task.start_ms <= now_ms else "ahead"
+    return standing(report, now_ms)
+
+
+def verdict(session: Session, how: str) -> Html:
+    return html('<span class="cw-verdict {s}">{w}</span>', s=how, w=session.say(how))
 
 
 def task_rows(session: Session, day: Day) -> list[list[object]]:
     """One row a task: name, window, result, coverage, work, reasons and missed stretches in words."""
     rows: list[list[object]] = []
+    now_ms = session.sources.now_ms()
     for task in day.tasks:
         report = day.reports.get(task.id)
+        how = standing_of(task, report, now_ms)
         window = f"{clock(task.start_ms, session.sources)}–{clock(task.end_ms, session.sources)}"
         window = html('<span class="cw-share">{w}</span>', w=window)
         name = html(
@@ -100,8 +114,8 @@ def task_rows(session: Session, day: Day) -> list[list[object]]:
             n=session.named(task.name or task.id),
             o=session.say(task.operation.value),
         )
-        if report is None:
-            rows.append([name, window, verdict(session, Verdict.OPEN), "–", "–", ""])
+        if report is None or how == "ahead":
+            rows.append([name, window, verdict(session, how), "–", "–", ""])
             continue
         needed = "" if task.min_duration_s is None else f" / {hours_text(task.min_duration_s)}"
         proof = html(
@@ -109,9 +123,7 @@ def task_rows(session: Session, day: Day) -> list[list[object]]:
             w=hours_text(report.work_duration_s) + needed,
             e=" · ".join(reason(key, session.language) for key in (report.evidence.value, *report.notes)),
         )
-        rows.append(
-            [name, window, verdict(session, report.status), bar(report.coverage_pct), proof, why(session, report)]
-        )
+        rows.append([name, window, verdict(session, how), bar(report.coverage_pct), proof, why(session, report)])
     return rows
 
 
@@ -223,7 +235,7 @@ def _timeline(session: Session, day: date, known: Day) -> dict[str, object]:
     windows = []
     for task in known.tasks:
         report = known.reports.get(task.id)
-        status = Verdict.OPEN if report is None else report.status
-        windows.append((task.name or task.id, status.value, task.start_ms, task.end_ms))
+        how = standing_of(task, report, session.sources.now_ms())
+        windows.append((task.name or task.id, how, task.start_ms, task.end_ms))
     bounds = day_bounds(known.tasks, known.track, midnight)
     return timeline_chart(spans(known.track), windows, bounds, session.language, zone)

@@ -1,7 +1,7 @@
 """Every text of the console, in Chinese and English."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 _HAN = re.compile("[\u3400-\u9fff]")
 LANGUAGES = ("zh-CN", "en")
@@ -34,6 +34,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "not_met": ("未达标", "not met"),
     "running": ("进行中", "running"),
     "not_judged": ("无法判定", "not judged"),
+    "ahead": ("未开始", "to come"),
     # states
     "lit": ("亮灯", "lit"),
     "off": ("关灯", "off"),
@@ -57,7 +58,6 @@ _TABLE: dict[str, tuple[str, str]] = {
     "covered": ("已覆盖", "covered"),
     "missed": ("漏扫", "missed"),
     "open": ("作业中", "being worked"),
-    "ahead": ("待作业", "to come"),
     # alerts
     "open_alerts": ("未处置告警", "Open alerts"),
     "none_open": ("当前无告警", "No open alerts"),
@@ -119,6 +119,16 @@ _TABLE: dict[str, tuple[str, str]] = {
     "gps_only": ("仅定位", "GPS only"),
     "no_tasks": ("当日无作业任务", "No tasks on this day"),
     "no_track": ("当日无轨迹", "No track on this day"),
+    "sound_on": ("紧急告警声音：开", "Sound for critical alerts: on"),
+    "sound_off": ("紧急告警声音：关", "Sound for critical alerts: off"),
+    "keys": (
+        "键盘：j / k 移动，x 选择，a 确认，r 办结，o 历史，/ 搜索",
+        "Keys: j / k move, x select, a acknowledge, r resolve, o history, / search",
+    ),
+    "required": ("应作业时长", "Required"),
+    "judged": ("已判定", "judged"),
+    "csv_day": ("导出当日 CSV", "Day as CSV"),
+    "csv_month": ("导出当月 CSV", "Month as CSV"),
     "plan": ("计划", "Plan"),
     "activity": ("活动", "Activity"),
     "sweep": ("清扫", "sweeping"),
@@ -200,6 +210,14 @@ def named(name: str, language: str) -> str:
     if not slash or not _HAN.search(chinese) or _HAN.search(english):
         return name
     return english if language == "en" else chinese
+
+
+def localised(text: str, names: Iterable[str], language: str) -> str:
+    """A text about things that are called `names`, with the reader's half of each name in it."""
+    for name in names:
+        if (half := named(name, language)) != name:
+            text = text.replace(name, half)
+    return text
 
 
 def reason(key: str, language: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from citywarden.model.alert import Severity, Status
 from citywarden.model.device import DeviceKey
 from citywarden.model.work import Verdict
-from dashboards.console.desk import alerts_by_hour
+from dashboards.console.desk import alerts_by_hour, read_work, work_hours
 from dashboards.console.picture import Row, figures, row_changes, rows, share, tiles, urgency
 from dashboards.console.sight import Bands, Seen
 from tests.builders import device
@@ -22,13 +22,13 @@ def lamp(state: str, due: bool = True) -> Seen:
 
 def test_lighting_rate_counts_silent_lamps_as_due_but_never_as_lit() -> None:
     street = [*[lamp("lit")] * 8, lamp("dark"), lamp("no_data"), lamp("off", due=False), lamp("faulty", due=False)]
-    f = figures({"streetlight": street}, [], Bands())
+    f = figures({"streetlight": street}, [], Bands(), NIGHT_MS)
     assert (f.lamps_lit, f.lamps_due, f.lamps_silent, f.lamps_faulty) == (8, 10, 1, 2)
     assert f.lighting_pct == 80.0
 
 
 def test_nothing_to_count_is_no_figure() -> None:
-    f = figures({}, [], Bands())
+    f = figures({}, [], Bands(), NIGHT_MS)
     assert (f.lighting_pct, f.coverage_pct, f.max_depth_cm, f.max_lel_pct) == (None, None, None, None)
     shown = {str(t["key"]): t["value"] for t in tiles(f, {}, Bands()) if isinstance(t, dict)}
     assert shown == {"lighting": "–", "flooded": "0", "gas": "–", "vehicles": "0", "coverage": "–", "messages": "–"}
@@ -37,15 +37,37 @@ def test_nothing_to_count_is_no_figure() -> None:
 def test_flood_and_gas_ignore_those_without_data() -> None:
     wet = [Seen(device("waterlogging"), "yellow", None, 15.0), Seen(device("waterlogging"), "no_data", None, 80.0)]
     gas = [Seen(device("gas"), "low", None, 25.0), Seen(device("gas"), "safe", None, 24.9)]
-    f = figures({"waterlogging": wet, "gas": gas}, [], Bands())
+    f = figures({"waterlogging": wet, "gas": gas}, [], Bands(), NIGHT_MS)
     assert (f.flooded, f.max_depth_cm, f.gas_high, f.max_lel_pct) == (1, 15.0, 1, 25.0)
 
 
 async def test_coverage_and_tasks_come_from_the_reports() -> None:
     reports = await FakeWork(Clock()).reports(TODAY)
-    f = figures({}, reports, Bands())
-    assert f.tasks == {Verdict.MET: 23, Verdict.NOT_MET: 6, Verdict.OPEN: 30, Verdict.NOT_JUDGED: 1}
+    f = figures({}, reports, Bands(), NIGHT_MS)
+    assert f.tasks == {"met": 23, "not_met": 6, "running": 30, "not_judged": 1}
     assert f.coverage_pct == pytest.approx(100 * sum(r.covered_m for r in reports) / sum(r.planned_m for r in reports))
+
+
+async def test_a_task_that_has_not_begun_is_to_come_and_not_missing() -> None:
+    reports = await FakeWork(Clock()).reports(TODAY)
+    before = min(r.start_ms for r in reports if r.status is Verdict.OPEN) - 1
+    f = figures({}, reports, Bands(), before)
+    morning = [r for r in reports if r.status is not Verdict.OPEN]
+    assert f.tasks == {"met": 23, "not_met": 6, "ahead": 30, "not_judged": 1}
+    assert f.coverage_pct == pytest.approx(100 * sum(r.covered_m for r in morning) / sum(r.planned_m for r in morning))
+    parts = next(t["parts"] for t in tiles(f, {}, Bands()) if isinstance(t, dict) and t["key"] == "coverage")
+    assert [part[:2] for part in parts] == [
+        ["met", "23"], ["not_met", "6"], ["running", "0"], ["ahead", "30"], ["not_judged", "1"],
+    ]  # fmt: skip
+
+
+async def test_hours_are_demanded_of_tasks_that_have_begun() -> None:
+    work = await read_work(FakeWork(Clock()), TODAY, NIGHT_MS)
+    evening = min(r.start_ms for r in work.reports.values() if r.status is Verdict.OPEN)
+    for now_ms, hours in ((evening - 1, 1.5), (evening, 3.0)):
+        rows = work_hours(work, {"V01": "粤B·环101"}, now_ms, limit=30)
+        assert {row.vehicle: row.required_h for row in rows}["V01"] == hours
+    assert next(row.name for row in rows if row.vehicle == "V01") == "粤B·环101"
 
 
 @pytest.mark.parametrize(

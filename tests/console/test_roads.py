@@ -83,18 +83,19 @@ def test_a_long_absence_is_not_drawn() -> None:
 
 async def test_totals_and_worst_roads() -> None:
     reports = await FakeWork(Clock()).reports(TODAY)
-    t = totals(reports)
-    assert (t.met, t.judged) == (23, 29)
+    t = totals(reports, NIGHT_MS)
+    assert (t.met, t.judged, t.ahead) == (23, 29, 0)
     assert t.empty_pct == pytest.approx(100 * (t.driven_m - t.effective_m) / t.driven_m)
     worst = worst_roads(reports)
     assert (worst[0][0].vehicle, worst[0][2]) == ("V29", "not_driven")
     assert [missed for _, missed, _ in worst] == sorted((missed for _, missed, _ in worst), reverse=True)
-    assert totals([]).empty_pct is None
+    assert totals([], NIGHT_MS).empty_pct is None
 
 
 async def test_groups_rank_by_tasks_met() -> None:
     work = FakeWork(Clock())
     tasks = {t.id: t for t in await work.tasks(TODAY)}
-    ranked = groups(tasks, await work.reports(TODAY), lambda r: "good" if r.status is Verdict.MET else "other")
+    reports = await work.reports(TODAY)
+    ranked = groups(tasks, reports, lambda r: "good" if r.status is Verdict.MET else "other", NIGHT_MS)
     assert [(g.name, g.totals.met_pct) for g in ranked] == [("good", 100.0), ("other", 0.0)]
     assert await work.tasks(TODAY + timedelta(days=5)) == ()

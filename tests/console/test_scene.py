@@ -1,5 +1,7 @@
 """What the shared scene makes of alerts: where they are, and which page tells more."""
 
+from dataclasses import replace
+
 import pytest
 
 from citywarden.model.alert import Severity
@@ -42,6 +44,15 @@ async def test_a_summary_does_not_repeat_the_place() -> None:
     assert (view["zh"], view["en"]) == ("甲烷 30", "methane 30")
 
 
+async def test_a_summary_has_each_name_in_the_readers_language() -> None:
+    city = make_city()
+    lorry = "粤B·环103 / Sweeper 103"
+    scene = await looked(city)
+    scene.take_registry({d.key: replace(d, name=lorry) if d.id == "V03" else d for d in city.devices})
+    view = scene.view(alert(1, None, Severity.MAJOR, f"发现 {lorry} 违停", f"{lorry}: stands", subject="V03"))
+    assert (view["zh"], view["en"]) == ("发现 粤B·环103 违停", "stands")
+
+
 async def test_an_alert_about_a_task_pulses_where_its_vehicle_is() -> None:
     city = make_city()
     scene = await looked(city)
@@ -51,7 +62,7 @@ async def test_an_alert_about_a_task_pulses_where_its_vehicle_is() -> None:
     pulses, seen = frame["pulses"], scene.seen["vehicle"]
     place = next(s.place for s in seen if s.device.id == "V03")
     assert place is not None
-    assert pulses == [["x", round(place[0], 6), round(place[1], 6), "major", False]]
+    assert pulses == [["x", round(place[0], 6), round(place[1], 6), "major", False, "vehicle"]]
 
 
 async def test_an_older_state_never_replaces_a_newer_one() -> None:

@@ -205,16 +205,36 @@ export default {
       }
     },
     drawNames(c) {
-      c.font = `600 ${15 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
+      c.font = `700 ${20 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
       c.textAlign = "center";
-      c.fillStyle = "rgba(160, 185, 215, 0.55)";
+      c.textBaseline = "middle";
       for (const feature of this.districts?.features ?? []) {
-        const middle = centre(feature.geometry);
-        if (!middle) continue;
-        const p = this.at(...middle);
         const name = this.lang === "en" ? feature.properties?.name_en : feature.properties?.name_zh;
-        if (name && inside(p, this.size)) c.fillText(name, p.x, p.y);
+        const p = name && this.namePlace(feature.geometry);
+        if (!p) continue;
+        c.lineWidth = 5 * this.u;
+        c.strokeStyle = "rgba(5, 8, 13, 0.85)";
+        c.strokeText(name, p.x, p.y);
+        c.fillStyle = "rgba(190, 211, 238, 0.9)";
+        c.fillText(name, p.x, p.y);
       }
+      c.textBaseline = "alphabetic";
+    },
+    // Where a district's name can be read: at the middle of what is in view of it, above the planned roads there.
+    namePlace(geometry) {
+      const [w, h] = this.size;
+      const ring = rings(geometry).reduce((a, b) => (b.length > a.length ? b : a), []).map((q) => this.at(...q));
+      const seen = clip(ring, w, h);
+      if (seen.length < 3) return null;
+      const xs = seen.map((q) => q.x);
+      const ys = seen.map((q) => q.y);
+      const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+      if (right - left < 90 * this.u || bottom - top < 60 * this.u) return null;
+      const middle = (left + right) / 2;
+      for (const y of [top + 26 * this.u, (top + bottom) / 2]) {
+        for (const x of [middle, (left + middle) / 2, (right + middle) / 2]) if (within(seen, x, y)) return { x, y };
+      }
+      return null;
     },
     trace(c, line) {
       line.forEach(([lon, lat], i) => {
@@ -248,13 +268,19 @@ export default {
       if (!inside(p, this.size)) return;
       const colour = this.colours.state[t.state];
       if (t.state === "lit") {
-        c.globalAlpha = 0.16;
-        disc(c, p, 5 * near, colour);
+        c.globalAlpha = 0.2;
+        disc(c, p, 4.6 * near, colour);
         c.globalAlpha = 1;
-        disc(c, p, 1.7 * near, colour);
+        disc(c, p, 1.9 * near, colour);
       } else if (t.state === "no_data") ring(c, p, 2.6 * near, colour, this.u);
-      else if (t.state === "off") disc(c, p, 1.6 * near, colour);
-      else disc(c, p, 3.6 * near, colour, "#05080d");
+      else if (t.state === "off") {
+        disc(c, p, 2.1 * near, "#05080d");
+        ring(c, p, 2.1 * near, colour, 1.1 * this.u);
+      } else {
+        disc(c, p, 3.9 * near, "#05080d");
+        ring(c, p, 3.9 * near, colour, 1.7 * this.u);
+        disc(c, p, 1.9 * near, colour);
+      }
     },
     drawGas(c, t, near) {
       const p = this.at(t.lon, t.lat);
@@ -338,7 +364,7 @@ export default {
     animate() {
       clearTimeout(this.timer);
       this.drawPulses();
-      const moving = !this.day && !CALM.matches && store.pulses.some((p) => !p[4]);
+      const moving = !this.day && !CALM.matches && store.pulses.some(moves);
       if (moving && !document.hidden) this.timer = setTimeout(() => requestAnimationFrame(this.animate), FRAME_MS);
     },
     drawPulses() {
@@ -347,20 +373,20 @@ export default {
       if (this.day) return;
       const storm = store.pulses.length > 60; // then only the gravest move
       const phase = (performance.now() % PULSE_MS) / PULSE_MS;
-      for (const [, lon, lat, severity, acknowledged] of store.pulses) {
+      // The gravest last, so that nothing lies over it.
+      for (const pulse of [...store.pulses].reverse()) {
+        const [, lon, lat, severity, acknowledged] = pulse;
         const p = this.at(lon, lat);
         if (!inside(p, this.size)) continue;
         const colour = this.colours.severity[severity];
-        const reach = (severity === "critical" ? 34 : severity === "major" ? 27 : 20) * this.u;
-        c.globalAlpha = acknowledged ? 0.55 : 0.95;
-        const still = acknowledged || (storm && severity !== "critical");
-        ring(c, p, (storm ? 6 : 9) * this.u, colour, (still ? 1.2 : 2) * this.u);
-        if (!still) {
-          for (const shift of [0, 0.5]) {
-            const t = (phase + shift) % 1;
-            c.globalAlpha = 0.6 * (1 - t);
-            ring(c, p, 9 * this.u + t * reach, colour, 2 * this.u);
-          }
+        const grave = severity === "critical";
+        c.globalAlpha = acknowledged ? 0.5 : 0.95;
+        ring(c, p, (storm ? 7 : grave ? 12 : 10) * this.u, colour, (acknowledged ? 1.2 : grave ? 3.2 : 2) * this.u);
+        if (!moves(pulse) || (storm && !grave)) continue;
+        for (const shift of grave ? [0, 0.5] : [0]) {
+          const t = (phase + shift) % 1;
+          c.globalAlpha = (grave ? 0.8 : 0.5) * (1 - t);
+          ring(c, p, 12 * this.u + t * (grave ? 38 : 20) * this.u, colour, (grave ? 3 : 1.8) * this.u);
         }
       }
       c.globalAlpha = 1;
@@ -410,6 +436,11 @@ export default {
   },
 };
 
+// What moves draws the eye: the critical, and the major of things that stand still. A fleet has too many of the rest.
+function moves([, , , severity, acknowledged, kind]) {
+  return !acknowledged && (severity === "critical" || (severity === "major" && kind !== "vehicle"));
+}
+
 function disc(c, p, r, colour, edge) {
   c.beginPath();
   c.arc(p.x, p.y, r, 0, 7);
@@ -454,15 +485,33 @@ function bounds(points, trim) {
   return [[south - 0.0015, west - 0.0015], [north + 0.0015, east + 0.0015]];
 }
 
-function centre(geometry) {
-  const ring = rings(geometry).reduce((a, b) => (b.length > a.length ? b : a), []);
-  if (!ring.length) return null;
-  let [area, x, y] = [0, 0, 0];
-  for (let i = 0; i < ring.length - 1; i++) {
-    const cross = ring[i][0] * ring[i + 1][1] - ring[i + 1][0] * ring[i][1];
-    area += cross;
-    x += (ring[i][0] + ring[i + 1][0]) * cross;
-    y += (ring[i][1] + ring[i + 1][1]) * cross;
+// The part of a polygon inside the view, edge by edge.
+function clip(ring, w, h) {
+  const edges = [
+    [(q) => q.x, 1, 0], [(q) => q.x, -1, -w], [(q) => q.y, 1, 0], [(q) => q.y, -1, -h],
+  ].map(([of, sign, limit]) => (q) => sign * of(q) - limit);
+  let kept = ring;
+  for (const depth of edges) {
+    const from = kept;
+    kept = [];
+    from.forEach((b, i) => {
+      const a = from[(i + from.length - 1) % from.length];
+      const [da, db] = [depth(a), depth(b)];
+      if (da < 0 !== db < 0) {
+        const t = da / (da - db);
+        kept.push({ x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t });
+      }
+      if (db >= 0) kept.push(b);
+    });
   }
-  return area ? [x / (3 * area), y / (3 * area)] : ring[0];
+  return kept;
+}
+
+function within(ring, x, y) {
+  let odd = false;
+  for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) {
+    const [a, b] = [ring[i], ring[j]];
+    if (a.y > y !== b.y > y && x < ((b.x - a.x) * (y - a.y)) / (b.y - a.y) + a.x) odd = !odd;
+  }
+  return odd;
 }
