@@ -69,11 +69,17 @@ class LogSettings(_Section):
 
 
 class StoreSettings(_Section):
-    """The time-series store."""
+    """The time-series store. `keep_days` is the embedded one's; `raw_days`, `minute_days` and `hour_days` are
+    InfluxDB's for readings and their minute and hour means; `compress`: gzip what is sent to it.
+    """
 
     url: Annotated[str, _url("embedded", "influxdb", "influxdbs")] = "embedded"
     token: SecretStr | None = None
     keep_days: Annotated[int, Field(ge=1, le=3660)] = 400
+    raw_days: Annotated[int, Field(ge=1, le=3660)] = 30
+    minute_days: Annotated[int, Field(ge=1, le=3660)] = 180
+    hour_days: Annotated[int, Field(ge=1, le=36_600)] = 1825
+    compress: bool = False
     batch: Annotated[int, Field(ge=1, le=50_000)] = 5000
 
 
@@ -113,6 +119,12 @@ class TargetSettings(_Section):
 
 
 class AlertsSettings(_Section):
+    """`routes`: routing file; `targets` here hear of everything beside it. `keep_days`: of resolved alerts, with their
+    history and deliveries.
+    """
+
+    routes: Path | None = None
+    keep_days: Annotated[int, Field(ge=1, le=3660)] = 400
     targets: tuple[TargetSettings, ...] = ()
     stale_after_min: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
 
@@ -121,6 +133,13 @@ class ApiSettings(_Section):
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
     city_zh: str = "数字城管"
     city_en: str = "City Command"
+
+
+class GrafanaSettings(_Section):
+    """Where `citywarden dashboards push` brings the boards; the token is that of a service account."""
+
+    url: Annotated[str, _url("http", "https")] = "http://127.0.0.1:3000"
+    token: SecretStr | None = None
 
 
 class LimitsSettings(_Section):
@@ -145,6 +164,7 @@ class Settings(_Section):
     fleet: FleetSettings = FleetSettings()
     alerts: AlertsSettings = AlertsSettings()
     api: ApiSettings = ApiSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
     limits: LimitsSettings = LimitsSettings()
     data: Path = Path("data")
 
@@ -311,6 +331,7 @@ def _resolve(settings: Settings, base: Path) -> Settings:
             "mqtt": settings.mqtt.model_copy(update=mqtt),
             "log": settings.log.model_copy(update={"path": rooted(settings.log.path)}),
             "rules": settings.rules.model_copy(update={"file": rooted(settings.rules.file)}),
+            "alerts": settings.alerts.model_copy(update={"routes": rooted(settings.alerts.routes)}),
             "fleet": settings.fleet.model_copy(
                 update={"plan": rooted(settings.fleet.plan), "districts": rooted(settings.fleet.districts)}
             ),

@@ -16,6 +16,7 @@ _COMMANDS = {
     "rules": "citywarden.cli.rules",
     "device": "citywarden.cli.device",
     "deadletters": "citywarden.cli.deadletters",
+    "dashboards": "citywarden.cli.dashboards",
     "kinds": "citywarden.cli.kinds",
     "doctor": "citywarden.cli.doctor",
 }

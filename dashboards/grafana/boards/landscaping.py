@@ -1,0 +1,72 @@
+"""Landscaping: no device kind measures plants or soil yet, so only what bears on them is shown."""
+
+from dashboards.grafana import flux, records
+from dashboards.grafana.board import Board
+from dashboards.grafana.boards.sanitation import task_list
+from dashboards.grafana.boards.shared import tenant
+from dashboards.grafana.colours import GOOD, plain
+from dashboards.grafana.names import WORK
+from dashboards.grafana.panels import Look, Series, graph, notice, stat
+from dashboards.grafana.scene import Scene
+
+SPRINKLE = "sprinkle"
+
+
+def board(scene: Scene) -> Board:
+    """Fourth page."""
+    say, timezone = scene.say, scene.material.timezone
+    return Board(
+        "landscaping",
+        "园林绿化",
+        "Landscaping",
+        [
+            notice(
+                say("本页数据范围", "What this page can show"),
+                say(
+                    "**目前没有园林设备类型**：没有土壤湿度、灌溉阀门、古树名木等数据，本页不编造数据。"
+                    "下面只有与绿化有关的两项实测：内涝点的雨强，洒水作业的判定结果。"
+                    "新增设备类型只需在 `ingest/kinds/` 加一个文件。",
+                    "**There is no device kind for landscaping yet**: no soil moisture, valves or trees, and nothing "
+                    "is made up here. Below are the two measured things that bear on green areas: rain at the flood "
+                    "points, and sprinkling as it was judged. A new kind of device is one file in `ingest/kinds/`.",
+                ),
+            ),
+            stat(
+                say("当前最大雨强", "Heaviest rain now"),
+                flux.one_number("waterlogging", "rain_mm_h", scene.since("waterlogging"), "max"),
+                Look("mm/h", plain(), decimals=1),
+            ).sized(6, 5),
+            stat(say("洒水任务", "Sprinkling tasks"), records.tasks("", operation=SPRINKLE), Look(empty="0")).sized(
+                6, 5
+            ),
+            stat(
+                say("洒水达标", "Sprinkling tasks met"),
+                records.tasks("met", operation=SPRINKLE),
+                Look(steps=plain(GOOD), empty="0"),
+            ).sized(6, 5),
+            stat(
+                say("洒水平均覆盖率", "Mean coverage of sprinkling"),
+                records.tasks_folded("coverage_pct", "mean", operation=SPRINKLE),
+                Look("%", plain(), decimals=1),
+            ).sized(6, 5),
+            graph(
+                say("各区最大雨强", "Heaviest rain by district"),
+                [Series(flux.city_trend("waterlogging", "rain_mm_h", "max", "district", flux.TENANT))],
+                Look("mm/h", plain(), decimals=1),
+                label="district",
+            ),
+            graph(
+                say("每日洒水时长", "Sprinkling by day"),
+                [
+                    Series(
+                        records.tasks_daily(timezone, "", "work_duration_s", "sum", SPRINKLE), say("洒水", "sprinkling")
+                    )
+                ],
+                Look("s", plain()),
+                bars=True,
+            ),
+            task_list(scene, operation=SPRINKLE),
+        ],
+        [tenant("waterlogging", WORK)],
+        hours=24 * 7,
+    )

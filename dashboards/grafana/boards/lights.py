@@ -1,0 +1,73 @@
+"""Streetlights: a map of lamps, the lighting rate, and who does not obey."""
+
+from dashboards.grafana import flux
+from dashboards.grafana.board import Board
+from dashboards.grafana.boards.shared import alert_list, district, lit_share, open_by_severity, reporting, tenant
+from dashboards.grafana.colours import GREY, LAMP, plain
+from dashboards.grafana.maps import Layer, city_map
+from dashboards.grafana.panels import Look, Panel, Series, column, flags, graph, grid, timeline
+from dashboards.grafana.scene import Scene
+
+KIND = "streetlight"
+
+
+def board(scene: Scene) -> Board:
+    """The streetlight map."""
+    say = scene.say
+    lit = Look(words=flags(say("亮", "lit"), say("灭", "off"), LAMP, GREY))
+    lamps = Layer(
+        say("路灯", "Lamps"),
+        flux.placed(KIND, ("on", "power_w", "commanded_on"), "1h"),
+        "on",
+        scene.label(KIND, "on"),
+        lit,
+        size=5,
+    )
+    return Board(
+        "lights",
+        "路灯一张图",
+        "Streetlights",
+        [
+            *open_by_severity(scene, (KIND,)),
+            reporting(scene, KIND).sized(6, 4),
+            lit_share(scene, flux.PLACE).sized(6, 4),
+            city_map(say("路灯状态", "Lamps"), [lamps], scene.material.view).sized(14, 18),
+            graph(
+                say("各区亮灯比例", "Share of lamps lit, by district"),
+                [Series(flux.city_trend(KIND, "on", "mean", "district"))],
+                Look("share", plain(), low=0, high=1),
+                label="district",
+            ).sized(10, 9),
+            graph(
+                say("各区平均功率", "Mean power by district"),
+                [Series(flux.city_trend(KIND, "power_w", "mean", "district"))],
+                Look("W", plain(), decimals=0),
+                label="district",
+            ).sized(10, 9),
+            timeline(
+                say("开关状态（前 40 盏）", "On and off, first 40 lamps"),
+                [Series(flux.states(KIND, "on", 40))],
+                lit,
+                label="device",
+            ).sized(24, 12),
+            _lamps(scene).sized(24, 9),
+            alert_list(scene, only_open=False, kinds=(KIND,)),
+        ],
+        [tenant(KIND), district(KIND)],
+        hours=12,
+    )
+
+
+def _lamps(scene: Scene) -> Panel:
+    fields = ("on", "commanded_on", "dim_pct", "power_w", "voltage_v", "energy_kwh", "fault")
+    columns = [
+        ("device", column(scene.say("路灯", "Lamp"))),
+        ("district", column(scene.say("区", "District"))),
+        *((field, column(scene.label(KIND, field), _cell(scene, field))) for field in fields),
+        ("_time", column(scene.say("最近上报", "Last seen"))),
+    ]
+    return grid(scene.say("路灯（1 小时内）", "Lamps, last hour"), flux.table(KIND, fields, "1h"), columns)
+
+
+def _cell(scene: Scene, field: str) -> Look | None:
+    return None if field == "fault" else scene.look(KIND, field)

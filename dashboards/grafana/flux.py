@@ -1,0 +1,225 @@
+"""Flux for the panels, from the store's names. Grafana fills in `v.*` and `${variable:regex}`.
+
+The data source knows the bucket (`v.defaultBucket`), so no board names one. A trend of devices reads raw readings for
+up to three hours, minutes for up to two days and hours beyond; one of a city reads the folds of its districts. So a
+month costs no more than a day. The newest minutes (of a long range: hours) come once the store has folded them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+RAW_UP_TO_NS = 3 * 3_600 * 1_000_000_000
+MINUTES_UP_TO_NS = 2 * 86_400 * 1_000_000_000
+
+DISTRICT = "_district"
+"""What the store's rows of districts have behind the kind's name."""
+
+_SPAN = "span = int(v: v.timeRangeStop) - int(v: v.timeRangeStart)\n"
+_LONG = f"span > {MINUTES_UP_TO_NS}"
+
+Filters = tuple[str, ...]
+TENANT = ("tenant",)
+PLACE = ("tenant", "district")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query and what it reads, for the tests: fields of a measurement."""
+
+    flux: str
+    measurement: str
+    fields: tuple[str, ...]
+    also: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
+
+
+def text(value: str) -> str:
+    """A string literal."""
+    return orjson.dumps(value).decode()
+
+
+def either(column: str, names: Sequence[str]) -> str:
+    """A condition: the column is one of the names."""
+    return " or ".join(f"r.{column} == {text(name)}" for name in names)
+
+
+def only(filters: Filters) -> str:
+    """The step that keeps what the board's variables of those names choose; the variable is named as the tag."""
+    if not filters:
+        return ""
+    return "\n  |> filter(fn: (r) => " + " and ".join(f"r.{tag} =~ /^${{{tag}:regex}}$/" for tag in filters) + ")"
+
+
+def now(measurement: str, fields: Sequence[str], since: str, filters: Filters = TENANT) -> str:
+    """The newest value of every series of these fields since then; a series is a device and a field."""
+    return (
+        f"from(bucket: v.defaultBucket)\n  |> range(start: -{since})\n"
+        f"  |> filter(fn: (r) => r._measurement == {text(measurement)})\n"
+        f"  |> filter(fn: (r) => {either('_field', fields)}){only(filters)}\n  |> last()"
+    )
+
+
+def ranged(measurement: str, fields: Sequence[str], filters: Filters = TENANT) -> str:
+    """Raw rows of these fields in the board's time range."""
+    return (
+        "from(bucket: v.defaultBucket)\n  |> range(start: v.timeRangeStart, stop: v.timeRangeStop)\n"
+        f"  |> filter(fn: (r) => r._measurement == {text(measurement)})\n"
+        f"  |> filter(fn: (r) => {either('_field', fields)}){only(filters)}"
+    )
+
+
+def one_number(measurement: str, name: str, since: str, fold: str, filters: Filters = TENANT) -> Query:
+    """The newest values of all devices folded to one number; flags count as 0 and 1."""
+    body = f"{now(measurement, [name], since, filters)}\n  |> toFloat()\n  |> group()\n  |> {fold}()"
+    return Query(f'{body}\n  |> keep(columns: ["_value"])', measurement, (name,))
+
+
+def how_many(
+    measurement: str, name: str, since: str, where: str = "", filters: Filters = TENANT, by: str = ""
+) -> Query:
+    """How many devices have a newest value (for which `where`, a condition on `r._value`, holds); 0 is said as 0."""
+    kept = f'\n  |> filter(fn: (r) => {where}, onEmpty: "keep")' if where else ""
+    columns = f'columns: ["{by}"]' if by else ""
+    keep = f'["{by}", "_value"]' if by else '["_value"]'
+    body = (
+        f"{now(measurement, [name], since, filters)}{kept}\n  |> group({columns})\n"
+        f"  |> count()\n  |> keep(columns: {keep})" + ("\n  |> group()" if by else "")
+    )
+    return Query(body, measurement, (name,))
+
+
+def trend(measurement: str, name: str, filters: Filters, fold: str = "mean") -> Query:
+    """A number of the chosen devices over the board's range, one series a device, folded per window."""
+    peak = f'"{name}_{fold}"' if fold in ("max", "min") else text(name)
+    window = f"aggregateWindow(every: v.windowPeriod, fn: {fold}, createEmpty: false)"
+    body = (
+        f'{_SPAN}fold = if {_LONG} then "_1h" else if span > {RAW_UP_TO_NS} then "_1m" else ""\n'
+        f"name = if {_LONG} then {peak} else {text(name)}\n\n"
+        "from(bucket: v.defaultBucket + fold)\n  |> range(start: v.timeRangeStart, stop: v.timeRangeStop)\n"
+        f"  |> filter(fn: (r) => r._measurement == {text(measurement)} and r._field == name){only(filters)}\n"
+        f'  |> {window}\n  |> group(columns: ["device"])\n  |> keep(columns: ["_time", "_value", "device"])'
+    )
+    return Query(body, measurement, (name,))
+
+
+def extremes(measurement: str, name: str, filters: Filters, fold: str) -> Query:
+    """The `max` or `min` per window over all chosen devices; raw up to three hours, then the folds of devices."""
+    window = f"aggregateWindow(every: v.windowPeriod, fn: {fold}, createEmpty: false)"
+    devices = trend(measurement, name, filters, fold).flux.partition('\n  |> group(columns: ["device"])')[0]
+    return Query(
+        f'{devices}\n  |> group()\n  |> {window}\n  |> keep(columns: ["_time", "_value"])', measurement, (name,)
+    )
+
+
+def city_trend(measurement: str, name: str, fold: str, by: str = "", filters: Filters = PLACE) -> Query:
+    """A number or flag (its share of true) of all devices over the board's range: `mean`, `max`, `min` or `sum` per
+    window, of the whole city or per district. It reads the folds of districts, so that no device is touched.
+    """
+    columns = f'columns: ["{by}"]' if by else ""
+    keep = f'["_time", "_value", "{by}"]' if by else '["_time", "_value"]'
+    parts = ("_sum", "_n") if fold == "mean" else (f"_{fold}",)
+    again = "sum" if fold == "mean" else fold
+    window = f"aggregateWindow(every: v.windowPeriod, fn: {again}, createEmpty: false)"
+    grouped = ", ".join(text(column) for column in ((by, "_field") if by else ("_field",)))
+    share = (
+        '\n  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")\n'
+        f"  |> map(fn: (r) => ({{r with _value: r.{name}_sum / float(v: r.{name}_n)}}))\n  |> group({columns})"
+    )
+    body = (
+        f'{_SPAN}fold = if {_LONG} then "_1h" else "_1m"\n\n'
+        "from(bucket: v.defaultBucket + fold)\n  |> range(start: v.timeRangeStart, stop: v.timeRangeStop)\n"
+        f"  |> filter(fn: (r) => r._measurement == {text(measurement + DISTRICT)})\n"
+        f"  |> filter(fn: (r) => {either('_field', [name + part for part in parts])}){only(filters)}\n"
+        f"  |> {window}\n  |> group(columns: [{grouped}])\n  |> {window}"
+        f"{share if fold == 'mean' else ''}\n  |> keep(columns: {keep})"
+    )
+    return Query(body, measurement, (name,))
+
+
+def course(measurement: str, name: str, filters: Filters) -> Query:
+    """Raw values of one device (chosen by the variables): the last of each window."""
+    body = (
+        f"{ranged(measurement, [name], filters)}\n"
+        "  |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)\n"
+        '  |> keep(columns: ["_time", "_value"])'
+    )
+    return Query(body, measurement, (name,))
+
+
+def states(measurement: str, name: str, devices: int, filters: Filters = PLACE) -> Query:
+    """A flag per device over time, for the first so many devices by name; only those are read."""
+    body = (
+        f"chosen = {now(measurement, [name], '1h', filters)}\n"
+        '  |> group()\n  |> keep(columns: ["device"])\n  |> sort(columns: ["device"])\n'
+        f'  |> limit(n: {devices})\n  |> findColumn(fn: (key) => true, column: "device")\n\n'
+        f"{ranged(measurement, [name], filters)}\n"
+        "  |> filter(fn: (r) => contains(value: r.device, set: chosen))\n"
+        "  |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)\n"
+        '  |> group(columns: ["device"])\n  |> keep(columns: ["_time", "_value", "device"])'
+    )
+    return Query(body, measurement, (name,))
+
+
+def worst(measurement: str, name: str, since: str, n: int, order: str = "top", filters: Filters = PLACE) -> Query:
+    """The devices with the highest (`top`) or lowest (`bottom`) newest values."""
+    body = (
+        f"{now(measurement, [name], since, filters)}\n  |> group()\n  |> {order}(n: {n})\n"
+        '  |> keep(columns: ["device", "_value"])'
+    )
+    return Query(body, measurement, (name,))
+
+
+def table(measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
+    """One row a device: its newest values and when it last sent."""
+    keep = ", ".join(text(column) for column in ("device", "district", *fields, "_time"))
+    body = (
+        "values = " + now(measurement, fields, since, filters).replace("\n", "\n  ") + "\n"
+        "times = " + now(measurement, ["received_ms"], since, filters).replace("\n", "\n  ") + "\n"
+        '  |> map(fn: (r) => ({r with _value: int(v: r._time) / 1000000, _field: "_time"}))\n'
+        'union(tables: [values |> drop(columns: ["_time"]), times |> drop(columns: ["_time"])])\n'
+        '  |> drop(columns: ["_start", "_stop"])\n'
+        '  |> pivot(rowKey: ["device"], columnKey: ["_field"], valueColumn: "_value")\n'
+        "  |> group()\n  |> map(fn: (r) => ({r with _time: time(v: r._time * 1000000)}))\n"
+        f"  |> keep(columns: [{keep}])"
+    )
+    return Query(body, measurement, (*fields, "received_ms"))
+
+
+def placed(measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
+    """One row a device that stands still: where it is (measurement `device`) and its newest values."""
+    home = now("device", ["lat", "lon", "name"], "3d", filters)
+    body = (
+        f"places = {home}\n"
+        f"  |> filter(fn: (r) => r.kind == {text(measurement)})\n"
+        '  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
+        f"values = {now(measurement, fields, since, filters)}\n"
+        '  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
+        "union(tables: [places, values])\n"
+        '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
+        f"  |> group()\n  |> filter(fn: (r) => exists r.lat and exists r.{fields[0]})"
+    )
+    return Query(body, measurement, tuple(fields), (("device", ("lat", "lon", "name")),))
+
+
+def moving(fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
+    """One row a vehicle: its newest position and values."""
+    chosen = ("lat", "lon", *fields)
+    body = (
+        f'{now("vehicle", chosen, since, filters)}\n  |> drop(columns: ["_time", "_start", "_stop"])\n'
+        '  |> pivot(rowKey: ["device"], columnKey: ["_field"], valueColumn: "_value")\n  |> group()'
+    )
+    return Query(body, "vehicle", chosen)
+
+
+def way(filters: Filters, fixes: int = 5000) -> Query:
+    """The newest fixes of a vehicle in the board's range, with its speed."""
+    fields = ("lat", "lon", "speed_kmh")
+    body = (
+        f"{ranged('vehicle', fields, filters)}\n"
+        "  |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)\n"
+        '  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")\n  |> group()\n'
+        f"  |> filter(fn: (r) => exists r.lat and exists r.lon)\n  |> tail(n: {fixes})\n"
+        '  |> keep(columns: ["_time", "lat", "lon", "speed_kmh"])'
+    )
+    return Query(body, "vehicle", fields)
