@@ -1,16 +1,17 @@
 """Reading alerts back: one by id, pages of them, and the history of each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
 from citywarden.alerts import tables
-from citywarden.alerts.machine import Change
+from citywarden.alerts.machine import RAISING, Change
 from citywarden.alerts.records import Entry, Event, entry_of, thaw
-from citywarden.model.alert import Alert, AlertQuery, Status
+from citywarden.model.alert import Alert, AlertQuery, Severity, Status
 from citywarden.model.errors import NotFound
 from citywarden.model.page import Page
 
+LATE_LINES = 200
 LARGEST_PAGE = 10_000
 """Most items of one page (contract.md, HTTP)."""
 
@@ -48,6 +49,40 @@ def read_history(connection: Connection, alert_id: str) -> Sequence[Event]:
     t = tables.alert_event
     rows = connection.execute(select(t).where(t.c.alert_id == alert_id).order_by(t.c.seq))
     return [Event(thaw(row.snapshot), row.at_ms, Change(row.change), row.by, row.note) for row in rows]
+
+
+def read_turns(connection: Connection, since_ms: int) -> Iterator[tuple[tuple[str, str, str], int, Severity]]:
+    """(key, server time, severity) of every time an alert asked for attention since, oldest first."""
+    e = tables.alert_event
+    wanted = select(e.c.at_ms, e.c.snapshot).where(e.c.at_ms >= since_ms, e.c.change.in_([c.value for c in RAISING]))
+    for row in connection.execute(wanted.order_by(e.c.seq)):
+        alert = thaw(row.snapshot)
+        if not alert.stale:
+            yield alert.key, row.at_ms, alert.severity
+
+
+def read_ended(connection: Connection, since_ms: int) -> list[Alert]:
+    """Alerts that were resolved since (server time)."""
+    t = tables.alert
+    wanted = select(t).where(t.c.status == Status.RESOLVED.value, t.c.updated_ms >= since_ms)
+    return [entry_of(dict(row)).alert for row in connection.execute(wanted).mappings()]
+
+
+def last_event(connection: Connection) -> int:
+    """Number of the newest line of any history, 0 when there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(tables.alert_event.c.seq), 0))).scalar_one())
+
+
+def read_foreign(connection: Connection, writer: str, after: int) -> tuple[list[Entry], int]:
+    """The alerts that other writers changed after a line of history, as they are now, and the newest line."""
+    t, e = tables.alert, tables.alert_event
+    newest = last_event(connection)
+    if newest == after:
+        return [], newest
+    # A line with a lower number may be committed a little later.
+    theirs = select(e.c.alert_id).where(e.c.seq > after - LATE_LINES, e.c.writer != writer)
+    rows = connection.execute(select(t).where(t.c.id.in_(theirs))).mappings()
+    return [entry_of(dict(row)) for row in rows], newest
 
 
 def trim(connection: Connection, before_ms: int) -> int:

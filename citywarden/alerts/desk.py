@@ -8,12 +8,13 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from citywarden.alerts import outbox
+from citywarden.alerts import outbox, silences
 from citywarden.alerts.counters import Counters
 from citywarden.alerts.ledger import Desk, OpenKey
 from citywarden.alerts.outbox import Delivery, State
 from citywarden.alerts.progress import Position
 from citywarden.alerts.records import Event
+from citywarden.alerts.silences import Silence
 from citywarden.model.alert import Alert, AlertQuery, Finding
 from citywarden.model.page import Page
 
@@ -66,6 +67,32 @@ class AsyncDesk:
     async def resolve(self, alert_id: str, by: str, note: str | None) -> Alert:
         """See `Desk.resolve`."""
         return (await self._change(lambda: [self.desk.resolve(alert_id, by, note, self._clock_ms())]))[0]
+
+    async def assign(self, alert_id: str, by: str, to: str | None, note: str | None = None) -> Alert:
+        """See `Desk.assign`."""
+        return (await self._change(lambda: [self.desk.assign(alert_id, by, to, note, self._clock_ms())]))[0]
+
+    async def close_alert(self, alert_id: str, by: str, note: str | None) -> Alert:
+        """See `Desk.close`."""
+        return (await self._change(lambda: [self.desk.close(alert_id, by, note, self._clock_ms())]))[0]
+
+    async def silence(self, silence: Silence) -> Silence:
+        """See `Desk.silence`."""
+        await self._change(lambda: self.desk.silence(silence, self._clock_ms()))
+        return silence
+
+    async def end_silence(self, silence_id: str, by: str) -> Silence:
+        """See `Desk.end_silence`."""
+        await self._change(lambda: self.desk.end_silence(silence_id, by, self._clock_ms()))
+        return await self.read(partial(silences.get, silence_id=silence_id))
+
+    async def silences(self, after_ms: int | None = None, limit: int = 100, cursor: str | None = None) -> Page[Silence]:
+        """Silences that end after a time (None: all there were), newest first."""
+        return await self.read(partial(silences.find, after_ms=after_ms, limit=limit, cursor=cursor))
+
+    async def tick(self) -> Sequence[Alert]:
+        """See `Desk.tick`."""
+        return await self._change(lambda: self.desk.tick(self._clock_ms()))
 
     async def open(self) -> Sequence[Alert]:
         return await self.run(self.desk.open)

@@ -1,51 +1,51 @@
 """A batch of changes to alerts before it is written: what is new, what changed, what happened, who is to be told."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from citywarden.alerts import tables
-from citywarden.alerts.machine import RAISING, SILENT, Change, Step
-from citywarden.alerts.records import Entry, Event, alert_row, freeze
+from citywarden.alerts.attention import Audience, Call, Restraint, address
+from citywarden.alerts.flapping import Key
+from citywarden.alerts.machine import SILENT, Change, Step
+from citywarden.alerts.records import Attention, Entry, Event, alert_row, freeze
 from citywarden.model.alert import Alert, Status
 
-Key = tuple[str, str, str]
+Restrain = Callable[[Alert, Change, bool], Restraint]
+"""(alert, what happened, whether it is to be told) -> what holds it back."""
 
 
 class Overtaken(Exception):
     """Another process changed one of the alerts since they were read."""
 
 
-class Audience(Protocol):
-    """Who hears of which alert."""
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Every target there is."""
-
-    def of(self, alert: Alert, now_ms: int) -> Sequence[str]:
-        """Names of the targets that should hear of an alert that asks for attention at `now_ms`."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Line:
     id: str
     event: Event
-    targets: tuple[str, ...]
+    tell: bool
+    call: Call | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return self.call.targets if self.call else ()
 
 
 class Draft:
-    """Changes upon the open alerts `base`, which stays untouched until `accept_into`."""
+    """Changes upon the open alerts `base`, which stays untouched until `accept_into`.
 
-    def __init__(self, base: Mapping[Key, Entry], audience: Audience, now_ms: int) -> None:
+    All steps are recorded first and then addressed, so that what comes together is seen together. `writer`: whose.
+    """
+
+    def __init__(self, base: Mapping[Key, Entry], now_ms: int, writer: str = "") -> None:
         self._base = base
-        self._audience = audience
         self._now_ms = now_ms
+        self._writer = writer
         self._open: dict[Key, Entry | None] = {}
         self._entries: dict[str, Entry] = {}
+        self._before: dict[str, Attention] = {}
         self._known: dict[str, int] = {}
         self._forgotten: dict[str, int] = {}
         self._lines: list[_Line] = []
@@ -54,25 +54,52 @@ class Draft:
         """The open alert of a key as it stands in this draft."""
         return self._open[key] if key in self._open else self._base.get(key)
 
-    def record(self, key: Key, step: Step, by: str | None = None, note: str | None = None) -> None:
-        """Add what a step did to the open alert of `key`; steps that changed nothing add nothing."""
+    def record(
+        self, key: Key, step: Step, by: str | None = None, note: str | None = None, filed: Entry | None = None
+    ) -> None:
+        """Add what a step did to the open alert of `key`, or to the resolved one `filed`; steps that changed nothing
+        add nothing.
+        """
         if step.change in SILENT:
             return
-        before = self.entry(key)
+        before = filed or self.entry(key)
         if before is not None and before.alert.id not in self._entries:
             self._known[before.alert.id] = before.version
+            self._before[before.alert.id] = before.attention
         if step.alert is None:
             if before is not None:
                 self._forget(key, before.alert.id)
             return
-        told = before.told if before else frozenset()
-        targets = self._targets(step, step.alert, told)
-        version = self._known.get(step.alert.id, 0) + 1
-        entry = Entry(step.alert, version, told.union(targets))
-        self._entries[step.alert.id] = entry
-        self._open[key] = entry if step.alert.open else None
+        self._put(key, step.alert, before.attention if before else Attention(), filed is not None)
         event = Event(step.alert, self._now_ms, step.change, by, note)
-        self._lines.append(_Line(uuid4().hex, event, targets))
+        self._lines.append(_Line(uuid4().hex, event, step.tell))
+
+    def call(self, key: Key, change: Change, call: Call) -> None:
+        """Add what time made of the open alert of `key`, which this draft has not touched before."""
+        before = self._base[key]
+        self._known[call.alert.id] = before.version
+        alert = replace(call.alert, updated_ms=self._now_ms)
+        self._put(key, alert, call.attention, False)
+        self._lines.append(_Line(uuid4().hex, Event(alert, self._now_ms, change), bool(call.targets), call))
+
+    def address(self, audience: Audience, restrain: Restrain) -> None:
+        """Settle who is told of what was recorded. Once, after all steps are."""
+        attention = dict(self._before)
+        for i, line in enumerate(self._lines):
+            if line.call is not None:
+                continue
+            event = line.event
+            alert, restraint = event.alert, restrain(event.alert, event.change, line.tell)
+            before = attention.get(alert.id, Attention())
+            call = address(alert, event.change, line.tell, before, audience, self._now_ms, restraint)
+            attention[alert.id] = call.attention
+            self._lines[i] = replace(line, event=replace(event, alert=call.alert), call=call)
+            entry = self._entries[alert.id]
+            now = replace(entry, alert=replace(entry.alert, hold=call.alert.hold), attention=call.attention)
+            self._entries[alert.id] = now
+            held = self._open.get(alert.key)
+            if held is not None and held.alert.id == alert.id:
+                self._open[alert.key] = now
 
     @property
     def empty(self) -> bool:
@@ -83,14 +110,13 @@ class Draft:
         """What happened, in order."""
         return [line.event for line in self._lines]
 
-    @property
-    def deliveries(self) -> int:
-        """How many messages it puts into the outbox."""
-        return sum(len(line.targets) for line in self._lines)
-
     def changed(self) -> list[Alert]:
         """The alerts as they are now, in order of their first change, without pending ones."""
         return [e.alert for e in self._entries.values() if e.alert.status is not Status.PENDING]
+
+    def opened(self) -> dict[Key, Alert | None]:
+        """What is open now of the keys that changed."""
+        return {key: entry.alert if entry else None for key, entry in self._open.items()}
 
     def write(self, connection: Connection) -> None:
         """Write everything. Raises Overtaken or IntegrityError when another process was first."""
@@ -100,7 +126,7 @@ class Draft:
         if fresh:
             connection.execute(insert(tables.alert), fresh)
         if self._lines:
-            connection.execute(insert(tables.alert_event), [_event_row(line) for line in self._lines])
+            connection.execute(insert(tables.alert_event), [_event_row(line, self._writer) for line in self._lines])
         self._post(connection)
 
     def accept_into(self, opened: dict[Key, Entry]) -> None:
@@ -111,13 +137,11 @@ class Draft:
             else:
                 opened[key] = entry
 
-    def _targets(self, step: Step, alert: Alert, told: frozenset[str]) -> tuple[str, ...]:
-        if not step.tell:
-            return ()
-        follow_up = sorted(told & self._audience.names)
-        if step.change not in RAISING:
-            return tuple(follow_up)
-        return tuple(dict.fromkeys([*self._audience.of(alert, self._now_ms), *follow_up]))
+    def _put(self, key: Key, alert: Alert, attention: Attention, filed: bool) -> None:
+        entry = Entry(alert, self._known.get(alert.id, 0) + 1, attention)
+        self._entries[alert.id] = entry
+        if not filed:
+            self._open[key] = entry if alert.open else None
 
     def _forget(self, key: Key, alert_id: str) -> None:
         """A pending alert that came to nothing leaves no trace."""
@@ -183,7 +207,7 @@ class Draft:
             connection.execute(insert(t), rows[::-1])
 
 
-def _event_row(line: _Line) -> dict[str, object]:
+def _event_row(line: _Line, writer: str) -> dict[str, object]:
     event = line.event
     return {
         "id": line.id,
@@ -193,6 +217,7 @@ def _event_row(line: _Line) -> dict[str, object]:
         "by": event.by,
         "note": event.note,
         "snapshot": freeze(event.alert),
+        "writer": writer,
     }
 
 

@@ -7,19 +7,26 @@ also kept in memory, and read again when another process turns out to have chang
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from citywarden.alerts import archive, machine, progress
+from citywarden.alerts import archive, machine, progress, silences
+from citywarden.alerts.attention import Audience, attend
+from citywarden.alerts.circumstances import Circumstances, Manners
 from citywarden.alerts.counters import Counters
-from citywarden.alerts.draft import Audience, Draft, Key, Overtaken
-from citywarden.alerts.machine import Birth, Change, Policy
+from citywarden.alerts.draft import Draft, Overtaken
+from citywarden.alerts.flapping import Key, Turns
+from citywarden.alerts.inhibition import ProfileOf
+from citywarden.alerts.machine import Birth, Policy
 from citywarden.alerts.progress import Position, Snapshot
 from citywarden.alerts.records import Entry, Event
+from citywarden.alerts.silences import Silence
 from citywarden.model.alert import Alert, AlertQuery, Finding, Severity, Status
+from citywarden.model.device import Profile
 from citywarden.model.errors import Unavailable
 from citywarden.model.page import Page
 
@@ -39,6 +46,10 @@ def _nowhere(_tenant: str, _kind: str, _subject: str) -> str:
     return ""
 
 
+def _unknown(_tenant: str, _kind: str, _subject: str) -> Profile:
+    return {}
+
+
 def _fresh_id() -> str:
     return uuid4().hex
 
@@ -47,17 +58,14 @@ class Desk:
     """All alerts of one database. Synchronous; used from one thread at a time. Raises Unavailable when the database
     does not answer; nothing has happened then.
 
-    `district`: (tenant, kind, subject) -> name of the district, "" when unknown.
+    `district`: (tenant, kind, subject) -> name of the district, "" when unknown; `profile_of`: its profile.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        audience: Audience,
-        policy: Policy = Policy(),  # noqa: B008 (frozen)
-        district: Callable[[str, str, str], str] = _nowhere,
-        consumer: str = "rules",
-    ) -> None:
+        self, engine: Engine, audience: Audience, policy: Policy = Policy(),  # noqa: B008 (frozen)
+        district: Callable[[str, str, str], str] = _nowhere, manners: Manners = Manners(),  # noqa: B008 (frozen)
+        profile_of: ProfileOf = _unknown, consumer: str = "rules",
+    ) -> None:  # fmt: skip
         self.counters = Counters()
         self.engine = engine
         self._audience = audience
@@ -67,6 +75,10 @@ class Desk:
         self._position: dict[int, int] = {}
         self._position_saved_ms = 0
         self._open: dict[Key, Entry] = {}
+        self._around = Circumstances(audience, manners, profile_of)
+        self._around_known = False
+        self._writer = _fresh_id()
+        self._seen_event = 0
         self._reload()
 
     # -- findings ------------------------------------------------------------------------------------------------
@@ -80,11 +92,9 @@ class Desk:
         if self._is_old(consumed):
             return []
 
-        def judge() -> Draft:
-            draft = Draft(self._open, self._audience, now_ms)
+        def judge(draft: Draft) -> None:
             for finding in findings:
                 self._judge(draft, finding, now_ms)
-            return draft
 
         return self._settle(judge, consumed, now_ms).changed()
 
@@ -102,28 +112,94 @@ class Desk:
         """Take an alert on. One that is resolved stays as it is. Raises NotFound."""
         return self._by_hand(alert_id, by, note, now_ms, machine.acknowledge)
 
+    def assign(self, alert_id: str, by: str, to: str | None, note: str | None, now_ms: int) -> Alert:
+        """Give an alert to somebody, None: to nobody. One that is resolved stays as it is. Raises NotFound."""
+        return self._by_hand(
+            alert_id, by, note, now_ms, lambda alert, by, note, now_ms: machine.assign(alert, by, to, note, now_ms)
+        )
+
     def resolve(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
         """End an alert by hand. One that is resolved stays as it is. Raises NotFound."""
         return self._by_hand(alert_id, by, note, now_ms, machine.resolve)
 
-    def _by_hand(
-        self,
-        alert_id: str,
-        by: str,
-        note: str | None,
-        now_ms: int,
-        move: Callable[[Alert, str, str | None, int], machine.Step],
-    ) -> Alert:
+    def close(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
+        """File an alert; one that is open is ended by hand. Raises NotFound."""
+        return self._by_hand(alert_id, by, note, now_ms, machine.close)
 
-        def act() -> Draft:
-            draft = Draft(self._open, self._audience, now_ms)
+    def _by_hand(
+        self, alert_id: str, by: str, note: str | None, now_ms: int,
+        move: Callable[[Alert, str, str | None, int], machine.Step],
+    ) -> Alert:  # fmt: skip
+        def act(draft: Draft) -> None:
             found = self._entry(alert_id)
-            if found.alert.open:
-                draft.record(found.alert.key, move(found.alert, by, note, now_ms), by, note)
-            return draft
+            step = move(found.alert, by, note, now_ms)
+            draft.record(found.alert.key, step, by, note, None if found.alert.open else found)
 
         changed = self._settle(act, {}, now_ms).changed()
         return changed[-1] if changed else self.get(alert_id)
+
+    def silence(self, silence: Silence, now_ms: int) -> list[Alert]:
+        """Have alerts that fit told to nobody for a while; returns those it changed. Raises CitywardenError."""
+        silences.check(silence, now_ms)
+        self.write(partial(silences.write, silence=silence))
+        return self.tick(now_ms)
+
+    def end_silence(self, silence_id: str, by: str, now_ms: int) -> list[Alert]:
+        """Cut a silence short; returns the alerts that changed. Raises NotFound."""
+        self.write(partial(silences.end, silence_id=silence_id, by=by, now_ms=now_ms))
+        return self.tick(now_ms)
+
+    # -- time ----------------------------------------------------------------------------------------------------
+
+    def tick(self, now_ms: int) -> list[Alert]:
+        """Once a second: take in what other processes did; remind, escalate, hold back and release by time.
+
+        Returns the alerts that changed, as they are now.
+        """
+        self._acquaint(now_ms)
+        with self._reading() as connection:
+            theirs, self._seen_event = archive.read_foreign(connection, self._writer, self._seen_event)
+            self._around.take_silences(silences.read(connection, now_ms))
+        news = [alert for entry in theirs if (alert := self._take_foreign(entry, now_ms))]
+        due = self._around.due(self._open, now_ms)
+
+        def attend_to(draft: Draft) -> None:
+            for key in due:
+                entry = self._open.get(key)
+                if entry is None:
+                    continue
+                restraint = self._around.restraint(entry.alert, now_ms)
+                if outcome := attend(entry.alert, entry.attention, self._audience, now_ms, restraint):
+                    draft.call(key, *outcome)
+
+        draft = self._settle(attend_to, {}, now_ms)
+        for key in due:
+            self._around.await_next(key, self._open.get(key))
+        called = draft.changed()
+        mine = {alert.id for alert in called}
+        return [alert for alert in news if alert.id not in mine] + called
+
+    def _take_foreign(self, entry: Entry, now_ms: int) -> Alert | None:
+        """Memory brought up to what another process wrote; the alert when that is news."""
+        key, known = entry.alert.key, self._open.get(entry.alert.key)
+        if known is not None and (known.alert.id != entry.alert.id or known.version >= entry.version):
+            return None
+        if entry.alert.open:
+            self._open[key] = entry
+        elif known is not None:
+            del self._open[key]
+        else:
+            return None
+        self._around.note({key: entry.alert if entry.alert.open else None}, now_ms)
+        self._around.await_next(key, self._open.get(key))
+        return entry.alert if entry.alert.status is not Status.PENDING else None
+
+    def _acquaint(self, now_ms: int) -> None:
+        """Learn the circumstances, the first time they are asked for."""
+        if not self._around_known:
+            with self._reading() as connection:
+                self._around.load(connection, self._open, now_ms)
+            self._around_known = True
 
     def _entry(self, alert_id: str) -> Entry:
         """The alert as the database has it; memory is brought up to it where another process was at work."""
@@ -200,12 +276,16 @@ class Desk:
 
     # -- inside --------------------------------------------------------------------------------------------------
 
-    def _settle(self, build: Callable[[], Draft], consumed: Position, now_ms: int) -> Draft:
+    def _settle(self, build: Callable[[Draft], None], consumed: Position, now_ms: int) -> Draft:
         """Write what `build` drafts and the position, and build anew when another process was first."""
         for attempt in range(TRIES):
-            draft = build()
+            self._acquaint(now_ms)
+            draft = Draft(self._open, now_ms, self._writer)
+            build(draft)
             if draft.empty and not self._position_due(consumed, now_ms):
                 return draft
+            restrain, turns = self._around.restrain(draft, now_ms)
+            draft.address(self._audience, restrain)
             try:
                 with self._transaction() as connection:
                     draft.write(connection)
@@ -215,7 +295,7 @@ class Desk:
                     raise
                 self._reload()
                 continue
-            self._accept(draft)
+            self._accept(draft, turns, now_ms)
             self._advance(consumed)
             if consumed:
                 self._position_saved_ms = now_ms
@@ -242,16 +322,14 @@ class Desk:
         with self._reading() as connection:
             self._open = {entry.alert.key: entry for entry in archive.read_open(connection)}
             self._position = progress.read_position(connection, self._consumer)
+            self._seen_event = archive.last_event(connection)
+        self._around_known = False
 
-    def _accept(self, draft: Draft) -> None:
+    def _accept(self, draft: Draft, turns: Turns, now_ms: int) -> None:
         draft.accept_into(self._open)
+        self._around.accept(draft, turns, now_ms)
         for event in draft.events:
-            raised = event.change in (Change.OPENED, Change.FIRED)
-            # A recorded one that is confirmed later was counted when it was recorded.
-            recorded = event.change is Change.STALE
-            self.counters.raised += raised or recorded
-            self.counters.suppressed += recorded
-            self.counters.resolved += event.change in (Change.CLEARED, Change.RESOLVED)
+            self.counters.note(event)
 
     def _advance(self, consumed: Position) -> None:
         for partition, offset in consumed.items():

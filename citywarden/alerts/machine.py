@@ -2,9 +2,10 @@
 
     PENDING      -> FIRING        the hold time has passed
     PENDING      -> (forgotten)   the condition did not hold long enough
-    FIRING       -> ACKNOWLEDGED  by hand
+    FIRING       -> ACKNOWLEDGED  by hand, also by assigning it to somebody
     ACKNOWLEDGED -> FIRING        it rose in severity
     FIRING, ACKNOWLEDGED -> RESOLVED  it cleared, or by hand
+    RESOLVED     -> RESOLVED      closed: somebody has looked at it and filed it
 
 Late news may raise, never calm: an "ok" or a lower level from before the alert was raised changes nothing.
 """
@@ -33,8 +34,14 @@ class Change(StrEnum):
     CLEARED = "cleared"
     CANCELLED = "cancelled"
     ACKNOWLEDGED = "acknowledged"
+    ASSIGNED = "assigned"
     NOTED = "noted"
     RESOLVED = "resolved"
+    CLOSED = "closed"
+    HELD = "held"
+    RELEASED = "released"
+    REMINDED = "reminded"
+    OVERDUE = "overdue"
 
 
 SILENT = frozenset({Change.UNCHANGED, Change.LATE})
@@ -114,6 +121,31 @@ def resolve(alert: Alert, by: str, note: str | None, now_ms: int) -> Step:
         resolved_ms=max(now_ms, alert.raised_ms),
     )
     return Step(ended, Change.RESOLVED, tell=not alert.stale)
+
+
+def assign(alert: Alert, by: str, to: str | None, note: str | None, now_ms: int) -> Step:
+    """Give the alert to somebody (None: to nobody), which also acknowledges it. A resolved one stays as it is."""
+    if alert.status not in (Status.FIRING, Status.ACKNOWLEDGED) or (alert.assigned_to == to and not note):
+        return Step(alert, Change.UNCHANGED, tell=False)
+    given = replace(
+        alert,
+        status=Status.ACKNOWLEDGED,
+        acknowledged_by=alert.acknowledged_by or by,
+        assigned_to=to,
+        note=note or alert.note,
+        updated_ms=now_ms,
+    )
+    return Step(given, Change.ASSIGNED, tell=not alert.stale)
+
+
+def close(alert: Alert, by: str, note: str | None, now_ms: int) -> Step:
+    """File the alert; one that is still open is ended by hand at the same time. Closed once, it stays as it is."""
+    if alert.closed_ms is not None or alert.status is Status.PENDING:
+        return Step(alert, Change.UNCHANGED, tell=False)
+    ended = resolve(alert, by, note, now_ms).alert if alert.open else alert
+    assert ended is not None
+    filed = replace(ended, closed_by=by, closed_ms=now_ms, note=note or ended.note, updated_ms=now_ms)
+    return Step(filed, Change.CLOSED, tell=alert.open and not alert.stale)
 
 
 def _open(finding: Finding, fresh: bool, now_ms: int, birth: Birth) -> Step:

@@ -1,23 +1,34 @@
 """Alerts as rows of the database, and as the text their history keeps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import orjson
 
 from citywarden.alerts.machine import Change
 from citywarden.model.alert import Alert, Severity, Status
 
-_FIELDS = tuple(field.name for field in fields(Alert))
+_FIELDS = tuple(one.name for one in fields(Alert))
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Who has been asked to look at an alert. `told`: target -> server time it was last asked.
+
+    `asked_ms`: since when somebody is asked and nobody has acknowledged; None while nobody is.
+    """
+
+    told: Mapping[str, int] = field(default_factory=dict)
+    asked_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An alert as the database holds it. `version` counts its writes; `told`: targets that heard of it."""
+    """An alert as the database holds it. `version` counts its writes."""
 
     alert: Alert
     version: int
-    told: frozenset[str]
+    attention: Attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,8 @@ def alert_row(entry: Entry) -> dict[str, object]:
     row["status"] = entry.alert.status.value
     row["summary"] = orjson.dumps(dict(entry.alert.summary)).decode()
     row["version"] = entry.version
-    row["told"] = orjson.dumps(sorted(entry.told)).decode()
+    row["told"] = orjson.dumps(dict(entry.attention.told), option=orjson.OPT_SORT_KEYS).decode()
+    row["asked_ms"] = entry.attention.asked_ms
     return row
 
 
@@ -46,7 +58,11 @@ def entry_of(row: Mapping[str, object]) -> Entry:
     """What `alert_row` wrote."""
     told = orjson.loads(str(row["told"]))
     values = {**row, "summary": orjson.loads(str(row["summary"]))}
-    return Entry(alert_of(values), int(str(row["version"])), frozenset(told))
+    alert = alert_of(values)
+    if isinstance(told, list):  # Before targets were reminded, only their names were kept.
+        told = dict.fromkeys(told, alert.updated_ms)
+    asked_ms = row["asked_ms"]
+    return Entry(alert, int(str(row["version"])), Attention(told, None if asked_ms is None else int(str(asked_ms))))
 
 
 def alert_of(values: Mapping[str, object]) -> Alert:

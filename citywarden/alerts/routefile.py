@@ -1,15 +1,22 @@
-"""The routing file: targets and routes in YAML, checked whole before anything is used.
+"""The routing file: targets, routes and manners in YAML, checked whole before anything is used.
 
 targets:
 - {name: dispatch, url: "https://dispatch.example/hook", secret_file: /etc/citywarden/hook}
 - {name: gas-group, url: "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=...", format: wecom}
+- {name: boss, url: "https://dispatch.example/boss"}
 routes:                        # every route that fits counts; without `routes` each target hears of everything
-- {to: dispatch}
-- {to: gas-group, kind: gas, rule: "gas.*", severity: major, district: [Futian], hours: "22:00-06:00"}
+- {to: dispatch, repeat: 30m}  # again and again until somebody acknowledges
+- {to: gas-group, kind: gas, rule: "gas.*", severity: major, district: [Futian], hours: "22:00-06:00", days: [sat, sun]}
+- {to: boss, severity: critical, after: 10m}     # when nobody has acknowledged for so long
+inhibitions:                   # while a source is open, targets whose profile names the same thing are not told
+- {by: gateway, source: {rule: "*.no_data", kind: gateway}, target: {rule: "*.no_data"}, linger: 1m}
+- {by: underpass, source: {rule: flood.depth, severity: major}, target: {kind: pump, up_to: minor}}
+flapping: {turns: 6, within: 30m, calm: 15m}     # told once, then held until it is calm; turns: 0 never
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import time, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,8 +24,12 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from citywarden.alerts.circumstances import Manners
+from citywarden.alerts.flapping import Habit
 from citywarden.alerts.formats import FORMATS
-from citywarden.alerts.routes import Hours, Route, Routes
+from citywarden.alerts.inhibition import Inhibition
+from citywarden.alerts.matching import DAYS, Hours, Matcher, Schedule
+from citywarden.alerts.routes import Route, Routes
 from citywarden.alerts.target import Target
 from citywarden.model.alert import Severity
 from citywarden.model.errors import ConfigurationError, Problem
@@ -29,6 +40,14 @@ _DEEPEST = 6
 
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
+
+
+def _span(value: object) -> object:
+    """Ms of `30s`, `10m`, `4h` or `1d`."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)(s|m|h|d)", value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError("expected a duration such as 30s, 10m or 4h")
+    return round(float(found[1]) * {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}[found[2]])
 
 
 def _hours(value: object) -> object:
@@ -61,24 +80,67 @@ class _Target(_Row):
     rate_per_min: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
 
-class _Route(_Row):
-    to: Annotated[Texts, Field(min_length=1)]
+Span = Annotated[int, Field(ge=0, le=366 * 86_400_000), BeforeValidator(_span)]
+
+
+class _Matcher(_Row):
     tenant: Texts = ()
     kind: Texts = ()
     rule: Texts = ()
     subject: Texts = ()
     district: Texts = ()
     severity: SeverityWord = "info"
+    up_to: SeverityWord = "critical"
+
+    @property
+    def matcher(self) -> Matcher:
+        least, most = Severity[self.severity.upper()], Severity[self.up_to.upper()]
+        return Matcher(self.tenant, self.kind, self.rule, self.subject, self.district, least, most)
+
+
+class _Route(_Matcher):
+    to: Annotated[Texts, Field(min_length=1)]
     hours: Annotated[Hours | None, BeforeValidator(_hours)] = None
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], BeforeValidator(_listed)] = ()
+    after: Span = 0
+    repeat: Annotated[Span | None, Field(ge=1000)] = None
+
+    @property
+    def route(self) -> Route:
+        schedule = Schedule(self.hours, frozenset(DAYS.index(day) for day in self.days))
+        return Route(self.to, self.matcher, schedule, self.after, self.repeat)
+
+
+class _Inhibition(_Row):
+    by: Annotated[str, Field(min_length=1)]
+    source: _Matcher
+    target: _Matcher
+    linger: Span = 60_000
+
+
+class _Flapping(_Row):
+    turns: Annotated[int, Field(ge=0, le=100)] = 6
+    within: Span = 30 * 60_000
+    calm: Span = 15 * 60_000
 
 
 class _File(_Row):
     targets: tuple[_Target, ...]
     routes: tuple[_Route, ...] | None = None
+    inhibitions: tuple[_Inhibition, ...] = ()
+    flapping: _Flapping = _Flapping()
 
 
-def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = "") -> Routes:
-    """The routes of a file's text. `zone` of hours and of times in messages; `language` where a target names none.
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What a routing file says: who hears of what, and how alerts behave."""
+
+    routes: Routes
+    manners: Manners
+
+
+def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = "") -> Routing:
+    """What a file's text says. `zone` of hours and of times in messages; `language` where a target names none.
 
     Raises ConfigurationError with every problem: file, line, key, what is wrong and what was expected.
     """
@@ -105,7 +167,12 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
             wrong(("routes", i, "to"), f"no target `{unknown}`, expected one of {', '.join(names)}")
     if problems:
         raise ConfigurationError(problems)
-    return Routes(targets, None if parsed.routes is None else [_route(row) for row in parsed.routes], zone)
+    routes = Routes(targets, None if parsed.routes is None else [row.route for row in parsed.routes], zone)
+    habit = Habit(parsed.flapping.turns, parsed.flapping.within, parsed.flapping.calm)
+    return Routing(
+        routes,
+        Manners(habit, [Inhibition(i.by, i.source.matcher, i.target.matcher, i.linger) for i in parsed.inhibitions]),
+    )
 
 
 def _target(
@@ -140,12 +207,6 @@ def _target(
     except ValueError:
         wrong(("targets", i, "secret"), "it is not base64 after whsec_, expected whsec_ and base64, or any other text")
     return target
-
-
-def _route(row: _Route) -> Route:
-    return Route(
-        row.to, row.tenant, row.kind, row.rule, row.subject, row.district, Severity[row.severity.upper()], row.hours
-    )
 
 
 Lines = Mapping[tuple[str | int, ...], int]

@@ -1,57 +1,40 @@
-"""Which alert goes to which target."""
+"""Which alert goes to which target, when, and how often."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, tzinfo
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 
+from citywarden.alerts.matching import Matcher, Schedule, local
 from citywarden.alerts.target import Target
-from citywarden.model.alert import Alert, Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """A part of every day, `start` inclusive, `stop` exclusive; it may cross midnight."""
-
-    start: time
-    stop: time
-
-    def hold(self, clock: time) -> bool:
-        if self.start <= self.stop:
-            return self.start <= clock < self.stop
-        return clock >= self.start or clock < self.stop
+from citywarden.model.alert import Alert
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Alerts that fit go `to` these targets. Empty means any; `rule` and `subject` are patterns with `*` and `?`."""
+    """Alerts that fit go `to` these targets while the schedule is on.
+
+    `after_ms`: only once nobody has acknowledged for so long; `repeat_ms`: again and again until somebody has.
+    """
 
     to: tuple[str, ...]
-    tenant: tuple[str, ...] = ()
-    kind: tuple[str, ...] = ()
-    rule: tuple[str, ...] = ()
-    subject: tuple[str, ...] = ()
-    district: tuple[str, ...] = ()
-    severity: Severity = Severity.INFO
-    hours: Hours | None = None
+    matcher: Matcher = field(default_factory=Matcher)
+    schedule: Schedule = field(default_factory=Schedule)
+    after_ms: int = 0
+    repeat_ms: int | None = None
 
-    def fits(self, alert: Alert, clock: time) -> bool:
-        """Whether the alert goes this way at `clock`, local time of day."""
-        return (
-            alert.severity >= self.severity
-            and (not self.tenant or alert.tenant in self.tenant)
-            and (not self.kind or alert.kind in self.kind)
-            and (not self.district or alert.district in self.district)
-            and (not self.rule or any(fnmatchcase(alert.rule, pattern) for pattern in self.rule))
-            and (not self.subject or any(fnmatchcase(alert.subject, pattern) for pattern in self.subject))
-            and (self.hours is None or self.hours.hold(clock))
-        )
+
+@dataclass(frozen=True, slots=True)
+class Summons:
+    """How a target is asked. `overdue`: only because nobody acknowledged; `repeat_ms`: until when it is asked again."""
+
+    overdue: bool = False
+    repeat_ms: int | None = None
 
 
 class Routes:
     """Targets hear of the alerts that any route sends to them; without routes of every alert.
 
-    In both cases only of those that are at least as severe as the target asks for. `zone`: of the routes' hours.
+    In both cases only of those that are at least as severe as the target asks for. `zone`: of the routes' schedules.
     """
 
     def __init__(self, targets: Sequence[Target], routes: Sequence[Route] | None = None, zone: tzinfo = UTC) -> None:
@@ -60,16 +43,54 @@ class Routes:
         self._zone = zone
         self._names = frozenset(target.name for target in targets)
 
+    def with_targets(self, more: Sequence[Target]) -> "Routes":
+        """These routes and `more` targets, which hear of everything."""
+        routes = self.routes
+        if routes is not None and more:
+            routes = (*routes, Route(tuple(target.name for target in more)))
+        return Routes((*self.targets, *more), routes, self._zone)
+
     @property
     def names(self) -> frozenset[str]:
         """Every target there is."""
         return self._names
 
     def of(self, alert: Alert, now_ms: int) -> Sequence[str]:
-        """Names of the targets, in the order of the configuration."""
+        """Names of the targets that hear of a new alert, in the order of the configuration."""
+        return list(self.summon(alert, now_ms, 0))
+
+    def summon(self, alert: Alert, now_ms: int, waited_ms: int) -> Mapping[str, Summons]:
+        """The targets that are to hear of an alert nobody has acknowledged for `waited_ms`, and how."""
         severe = [target.name for target in self.targets if alert.severity >= target.min_severity]
         if self.routes is None or not severe:
-            return severe
-        clock = datetime.fromtimestamp(now_ms / 1000, self._zone).time()
-        chosen = {name for route in self.routes if route.fits(alert, clock) for name in route.to}
-        return [name for name in severe if name in chosen]
+            return dict.fromkeys(severe, Summons())
+        moment = local(now_ms, self._zone)
+        fitting = [
+            route
+            for route in self.routes
+            if route.after_ms <= waited_ms and route.matcher.fits(alert) and route.schedule.holds(moment)
+        ]
+        found: dict[str, Summons] = {}
+        for name in severe:
+            mine = [route for route in fitting if name in route.to]
+            if mine:
+                repeats = [route.repeat_ms for route in mine if route.repeat_ms is not None]
+                found[name] = Summons(all(r.after_ms > 0 for r in mine), min(repeats, default=None))
+        return found
+
+    def wake_ms(self, alert: Alert, told: Mapping[str, int], asked_ms: int) -> int | None:
+        """The next time after which `summon` may ask for more of an alert that stays as it is; None for never."""
+        times: list[int] = []
+        for route in self.routes or ():
+            if not route.matcher.fits(alert):
+                continue
+            if route.after_ms and any(name not in told for name in route.to):
+                times.append(asked_ms + route.after_ms)
+            if route.repeat_ms is not None:
+                times.extend(told[name] + route.repeat_ms for name in route.to if name in told)
+        return min(times, default=None)
+
+    def phase(self, now_ms: int) -> tuple[bool, ...]:
+        """Which routes' schedules are on: while it stays the same, only time that passes changes who is asked."""
+        moment = local(now_ms, self._zone)
+        return tuple(route.schedule.holds(moment) for route in self.routes or ())

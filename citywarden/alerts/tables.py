@@ -45,8 +45,13 @@ alert = Table(
     Column("note", Text),
     Column("stale", Boolean, nullable=False),
     Column("district", Text, nullable=False),
+    Column("assigned_to", Text),
+    Column("closed_by", Text),
+    Column("closed_ms", BigInteger),
+    Column("hold", String(16), nullable=False, server_default=""),
     Column("version", Integer, nullable=False),
     Column("told", Text, nullable=False),
+    Column("asked_ms", BigInteger),
 )
 _is_open = text("status <> 'resolved'")
 Index(
@@ -71,7 +76,22 @@ alert_event = Table(
     Column("by", Text),
     Column("note", Text),
     Column("snapshot", Text, nullable=False),
+    Column("writer", String(32), nullable=False, server_default=""),
     sqlite_autoincrement=True,
+)
+Index("ix_alert_event_at", alert_event.c.at_ms)
+
+silence = Table(
+    "silence",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("starts_ms", BigInteger, nullable=False),
+    Column("ends_ms", BigInteger, nullable=False, index=True),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("ended_by", Text),
+    Column("matcher", Text, nullable=False),
 )
 
 outbox = Table(

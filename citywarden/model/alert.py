@@ -76,7 +76,8 @@ class Finding:
 class Alert:
     """An alert as the dispatcher sees it. Times are ms since 1970 UTC; `raised_ms` is event time.
 
-    `stale`: the event was older than 15 minutes when it was judged; recorded, but nobody was told.
+    `stale`: the event was older than 15 minutes when it was judged; recorded, but nobody was told. `hold`: why nobody
+    is told of it now (`silenced`, `inhibited`, `flapping`), "" otherwise. `closed_ms`: when somebody filed it.
     """
 
     id: str
@@ -101,6 +102,10 @@ class Alert:
     note: str | None = None
     stale: bool = False
     district: str = ""
+    assigned_to: str | None = None
+    closed_by: str | None = None
+    closed_ms: int | None = None
+    hold: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -1,22 +1,29 @@
 """The alert side of the server: database, desk and courier, started together."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from citywarden.alerts.circumstances import Manners
 from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk, Desk
 from citywarden.alerts.formats import FORMATS
 from citywarden.alerts.machine import Policy
+from citywarden.alerts.routefile import Routing, parse_routes
 from citywarden.alerts.routes import Routes
 from citywarden.alerts.target import Target
 from citywarden.model.alert import Severity
-from citywarden.model.device import Device, DeviceKey
-from citywarden.model.errors import ConfigurationError, Problem
+from citywarden.model.device import Device, DeviceKey, Profile
+from citywarden.model.errors import ConfigurationError, Problem, Unavailable
 from citywarden.serve.tables import open_database
 from citywarden.settings import Settings
+
+ATTEND_S = 1.0
+_log = logging.getLogger(__name__)
 
 Lookup = Callable[[DeviceKey], Device | None]
 
@@ -34,23 +41,70 @@ class Alerting:
 @asynccontextmanager
 async def alerting(settings: Settings, clock_ms: Callable[[], int]) -> AsyncIterator[Alerting]:
     """Connect, make the tables that are missing, and deliver what waits. Raises CitywardenError."""
-    targets = list(targets_of(settings))
+    routing = routing_of(settings)
     engine = open_database(settings.database_url)
     found: list[Alerting] = []
 
+    def device(tenant: str, kind: str, subject: str) -> Device | None:
+        return found[0].locate(DeviceKey(tenant, kind, subject.partition("/")[0])) if found else None
+
     def district(tenant: str, kind: str, subject: str) -> str:
-        device = found[0].locate(DeviceKey(tenant, kind, subject.partition("/")[0])) if found else None
-        return device.district if device else ""
+        known = device(tenant, kind, subject)
+        return known.district if known else ""
+
+    def profile(tenant: str, kind: str, subject: str) -> Profile:
+        known = device(tenant, kind, subject)
+        return known.profile if known else {}
 
     policy = Policy(stale_ms=round(settings.alerts.stale_after_min * 60_000))
-    desk = AsyncDesk(Desk(engine, Routes(targets), policy, district), clock_ms)
+    desk = AsyncDesk(Desk(engine, routing.routes, policy, district, routing.manners, profile), clock_ms)
     try:
-        async with Courier(desk, targets, clock_ms) as courier:
+        async with Courier(desk, routing.routes.targets, clock_ms) as courier:
             found.append(Alerting(engine, desk, courier, lambda _key: None))
             yield found[0]
     finally:
         await desk.close()
         engine.dispose()
+
+
+async def attend(desk: AsyncDesk) -> None:
+    """Every second, until cancelled: remind, escalate, release, and take in what other processes did."""
+    while True:
+        try:
+            await desk.tick()
+        except Unavailable as error:
+            _log.warning("alerts cannot be attended to now: %s", error)
+        await asyncio.sleep(ATTEND_S)
+
+
+def routing_of(settings: Settings) -> Routing:
+    """Who hears of what: the routing file's targets and routes, and the targets of the configuration, which hear of
+    everything. Raises ConfigurationError naming everything that is wrong.
+    """
+    file = settings.alerts.routes
+    problems: list[Problem] = []
+    own: Sequence[Target] = ()
+    routing = Routing(Routes(()), Manners())
+    try:
+        own = targets_of(settings)
+    except ConfigurationError as error:
+        problems.extend(error.problems)
+    if file is not None:
+        try:
+            text = file.read_text("utf-8")
+            routing = parse_routes(text, str(file), settings.zone, settings.language, f"http://{settings.api.listen}")
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+        except OSError as error:
+            what = f"{error.strerror or 'cannot be read'}, expected a readable file (alerts.routes)"
+            problems.append(Problem(str(file), None, "", what))
+        except UnicodeDecodeError as error:
+            problems.append(Problem(str(file), None, "", f"is not UTF-8: {error.reason}"))
+    both = {target.name for target in own} & routing.routes.names
+    problems += [Problem(str(file), None, "targets", f"`{name}` is in the configuration too") for name in sorted(both)]
+    if problems:
+        raise ConfigurationError(problems)
+    return Routing(routing.routes.with_targets(own), routing.manners)
 
 
 def targets_of(settings: Settings) -> Sequence[Target]:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.model.kind import Kinds
-from citywarden.serve.alerting import targets_of
+from citywarden.serve.alerting import routing_of
 from citywarden.settings import Settings
 from fleet.plan import Plan, parse_plan
 from ingest.endpoint import Endpoint, Tls, parse_url
@@ -54,7 +54,7 @@ def prepare(settings: Settings, rules_text: str | None = None, plan_text: str | 
     plan = attempt(lambda: _plan(settings, plan_text))
     districts = attempt(lambda: _districts(settings.fleet.districts))
     endpoint = attempt(lambda: _endpoint(settings))
-    attempt(lambda: targets_of(settings))
+    attempt(lambda: routing_of(settings))
     if problems or book is None or plan is None or districts is None:
         raise ConfigurationError(problems)
     named = {"name_zh": settings.api.city_zh, "name_en": settings.api.city_en} | dict(districts)

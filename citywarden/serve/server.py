@@ -21,7 +21,7 @@ from citywarden.log.sqlite import SqliteLog
 from citywarden.model.errors import Unavailable
 from citywarden.model.message import RawMessage
 from citywarden.model.work import TaskReport, Verdict
-from citywarden.serve.alerting import Alerting, alerting
+from citywarden.serve.alerting import Alerting, alerting, attend
 from citywarden.serve.desks import DeviceDesk, LetterDesk
 from citywarden.serve.export import Exporter, vehicle_of, work_point
 from citywarden.serve.http import application, bind, serving
@@ -110,7 +110,8 @@ class _Builder:
         store = await open_store(settings, self._p.kinds)
         stack.push_async_callback(store.close)
         live = Live(self._p.kinds)
-        await _seed(live, store)
+        seeding = asyncio.create_task(_seed(live, store), name="seed")
+        stack.push_async_callback(_stop, seeding)
         letters = DeadLetters(alerts.engine, settings.limits.dead_letters)
         decoding = Decoding(Decoder(self._p.kinds, registry.lookup), registry, self._clock_ms)
         drain = StoreDrain(log, decoding, store, letters, settings.store.batch)
@@ -128,6 +129,7 @@ class _Builder:
         )  # fmt: skip
         self._watch("store", drain.run)
         self._watch("rules", _again(judge.run, lambda: judge.restore(self._fresh(workdesk))))
+        self._watch("alerts", lambda: attend(alerts.desk))
         self._watch("chores", lambda: self._chores(log, store, exporter, vitals))
         sources = Sources(
             kinds=self._p.kinds, live=live, store=store, alerts=alerts.desk, work=workdesk, letters=LetterDesk(letters),
@@ -254,6 +256,8 @@ class _Builder:
 
     async def _trim(self, log: SqliteLog, store: Store) -> None:
         await log.trim((STORE_CONSUMER, RULES_CONSUMER))
+        if self._settings.store.url != "embedded":
+            return
         before_ms = self._clock_ms() - self._settings.store.keep_days * DAY_MS
         try:
             for measurement in (*self._p.kinds, *MEASUREMENTS):

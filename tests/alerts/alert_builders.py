@@ -6,7 +6,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from citywarden import database
+from citywarden.alerts.circumstances import Manners
 from citywarden.alerts.desk import Desk
+from citywarden.alerts.flapping import Habit
 from citywarden.alerts.machine import Birth, Policy, Step, step
 from citywarden.alerts.routes import Routes
 from citywarden.alerts.target import Target
@@ -62,5 +64,8 @@ def target(name: str = "dispatch", url: str = "http://127.0.0.1:9/", **known: ob
     return replace(Target(name, url, SECRET), **known)  # type: ignore[arg-type]
 
 
-def desk(engine: Engine, *targets: Target) -> Desk:
-    return Desk(engine, Routes(targets), district=lambda _t, _k, subject: "Futian" if subject == "g1" else "")
+NEVER_FLAPPING = Manners(Habit(turns=0))
+
+
+def desk(engine: Engine, *targets: Target, manners: Manners = NEVER_FLAPPING) -> Desk:
+    return Desk(engine, Routes(targets), Policy(), lambda _t, _k, subject: "Futian" if subject == "g1" else "", manners)

@@ -1,6 +1,7 @@
-"""A server that judges and delivers and is killed in the middle: `python mortal.py DATABASE URL DIE_AFTER`.
+"""Servers that judge and deliver and are killed in the middle: `python mortal.py DATABASE URL DIE_AFTER...`.
 
-It dies by SIGKILL before its DIE_AFTER-th step on the database (statement or commit); 0: never.
+One after the other, each a process of its own. A server dies by SIGKILL before its DIE_AFTER-th step on the database
+(statement or commit); 0: never. Prints how each of them ended: 0, or minus the signal.
 """
 
 import asyncio
@@ -46,5 +47,19 @@ async def live(folder: Path, url: str, die_after: int) -> None:
         assert await courier.drain(20)
 
 
+def life(folder: Path, url: str, die_after: int) -> int:
+    """One server's whole life in a child of this process, which knows the modules already; returns how it ended."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            asyncio.run(live(folder, url, die_after))
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 if __name__ == "__main__":
-    asyncio.run(live(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    for word in sys.argv[3:]:
+        print(life(Path(sys.argv[1]), sys.argv[2], int(word)), flush=True)

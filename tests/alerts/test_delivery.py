@@ -45,7 +45,7 @@ WAYS_TO_FAIL: dict[str, bytes | None] = {
 @pytest.mark.parametrize("way", WAYS_TO_FAIL)
 async def test_a_receiver_that_fails_gets_it_again_under_the_same_id_and_in_order(engine: Engine, way: str) -> None:
     async with hook(WAYS_TO_FAIL[way], WAYS_TO_FAIL[way]) as receiver:
-        where = target(url=receiver.url, timeout_s=0.15)
+        where = target(url=receiver.url, timeout_s=0.5 if way == "silence" else 10.0)
         async with delivering(desk(engine, where), where) as (front, courier):
             now_ms = clock_ms()
             await front.apply([finding("major", now_ms, s) for s in ("g1", "g2")], now_ms, {})

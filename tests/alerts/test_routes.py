@@ -26,7 +26,7 @@ routes:
 
 
 def parse(text: str) -> Routes:
-    return parse_routes(text, "routes.yaml", SHENZHEN, "zh-CN", "http://city/")
+    return parse_routes(text, "routes.yaml", SHENZHEN, "zh-CN", "http://city/").routes
 
 
 @pytest.mark.parametrize(
