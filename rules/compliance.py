@@ -7,8 +7,8 @@ import numpy as np
 
 from citywarden.columns import Bools, Floats, Ints
 from rules.areas import ALLOWED, DEPOT, DISPOSAL, FORBIDDEN, OFF_ROUTE_ALLOWED
+from rules.examination import Court
 from rules.holds import Carry, Changes, Hold, advance, fresh, grown
-from rules.judgement import Court
 from rules.motion import is_off, is_on
 from rules.observation import Observed, in_peak_ban
 from rules.points import on_bit

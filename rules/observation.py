@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from citywarden.columns import Bools, Floats, Ints
 from citywarden.coordinates import distance_m, project
 from rules.areas import Masks
+from rules.examination import Court, row_buffer
 from rules.holds import Rows
-from rules.judgement import Court, row_buffer
 from rules.motion import breaks, derive_speed, hold_flags, is_on
 from rules.points import ACCURATE, SIGNALS, VALID, Flags, Points, known_bit, on_bit, spans
 from rules.tasktable import TaskTable

@@ -19,7 +19,7 @@ from rules.points import spans
 CELL_M = 10.0
 REACH_M = 50.0
 """Points farther than this from their road are reported as far, without a distance."""
-MAX_BRANCHES = 3
+MAX_BRANCHES = 8
 _PIECE_M = 40.0
 _HALF_DIAGONAL = CELL_M * 0.7072
 _CELL_BITS = 16

@@ -5,11 +5,11 @@ import numpy as np
 from citywarden.columns import Bools, Ints
 from citywarden.coordinates import distance_m
 from citywarden.model.work import TrackPoint
-from rules.judgement import Case, examine
+from rules.examination import Case, examine
 from rules.motion import breaks, derive_speed, look_ahead, pauses_ms
 from rules.points import VALID, Points, on_bit
 from rules.strokes import Deed
-from rules.work import State
+from rules.workstate import State
 
 _EQUIPMENT = on_bit("brush") | on_bit("pump") | on_bit("lift")
 

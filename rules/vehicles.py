@@ -12,7 +12,7 @@ from rules.compliance import Event, dump_candidates, lost_share
 from rules.datum import misread
 from rules.distance import distance_to
 from rules.episodes import Episode
-from rules.judgement import Court
+from rules.examination import Court
 from rules.motion import breaks, is_on
 from rules.observation import Memory, Observed, Silence
 from rules.points import VALID, History, Points

@@ -7,7 +7,8 @@ import numpy as np
 from citywarden.model.alert import Finding, Reason
 from citywarden.model.work import Task, TaskReport, Verdict
 from rules.episodes import Episode
-from rules.judgement import Court, Judged, judge
+from rules.examination import Court
+from rules.judgement import Judged, judge
 from rules.observation import NEVER
 from rules.points import History
 from rules.wording import SEVERITY, summarise

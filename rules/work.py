@@ -5,7 +5,7 @@ shuffled, repeated or filled in late. A recording is judged by one step that tak
 pass.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,63 +13,22 @@ import numpy as np
 
 from citywarden.columns import Columns, Ints
 from citywarden.model.alert import Finding
-from citywarden.model.work import Task, TaskReport, Zone
-from rules.areas import Areas, areas
-from rules.compliance import Carries, comply, fresh_carries, grown_carries, slot_bands, without
-from rules.episodes import Episode, changes
-from rules.judgement import Court, Judged, judge
-from rules.observation import NEVER, Memory, blank, grown_memory, observe, pairs, without_memory
-from rules.points import MAX_VEHICLES, History, Points, from_columns
-from rules.tasktable import EMPTY_NETWORK, Network, TaskTable, VehicleKey, extend, task_table
+from citywarden.model.work import TaskReport
+from rules.compliance import comply, slot_bands, without
+from rules.episodes import changes
+from rules.judgement import judge
+from rules.observation import NEVER, observe, pairs, without_memory
+from rules.points import Points, from_columns
+from rules.tasktable import VehicleKey
 from rules.vehicles import OFFLINE, Situation, heard_after_all, told, unheard
 from rules.verdicts import Standing, task_episodes
 from rules.worksettings import WorkSettings
+from rules.workstate import FINAL, JUDGED, OPEN, State, replan, start, with_vehicles
 
 __all__ = ["Outcome", "State", "WorkSettings", "replan", "reports", "start", "step"]
 
 KIND = "vehicle"
-_OPEN, _JUDGED, _FINAL = 0, 1, 2
 _LOT_ROWS = 20_000
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """All that judging remembers. Treat it as a value: `step` and `replan` give a new one and leave the old alone.
-
-    `since_ms`: nothing is said of windows that ended before it. `vehicles`: key of each slot. By task number:
-    `first_in` (ms of the first fix in the buffer), `stage` (how far it is judged), `shown_up` (0 in time or not due,
-    1 missing, 2 late). `episodes` by slot, `work` and `judged` by task id. `silent`: slots that are offline.
-    """
-
-    settings: WorkSettings
-    since_ms: int
-    now_ms: int
-    slots: Mapping[VehicleKey, int]
-    vehicles: tuple[VehicleKey, ...]
-    zones: tuple[Zone, ...]
-    areas: Areas
-    network: Network
-    table: TaskTable
-    history: History
-    memory: Memory
-    carries: Carries
-    first_in: Ints
-    stage: Ints
-    shown_up: Ints
-    judged: Mapping[str, Judged]
-    episodes: Mapping[int, tuple[Episode, ...]]
-    silent: frozenset[int]
-    work: Mapping[str, tuple[Episode, ...]]
-
-    @property
-    def court(self) -> Court:
-        return Court(self.table, self.network.roads, self.areas, self.settings)
-
-    @property
-    def alerts(self) -> list[Episode]:
-        """Every episode of vehicles and tasks that is remembered, by time raised."""
-        every = [e for group in (*self.episodes.values(), *self.work.values()) for e in group]
-        return sorted(every, key=lambda e: (e.finding.at_ms, e.finding.rule, e.finding.subject))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,68 +38,6 @@ class Outcome:
     state: State
     findings: list[Finding]
     reports: list[TaskReport]
-
-
-def start(tasks: Sequence[Task], zones: Sequence[Zone], settings: WorkSettings, now_ms: int) -> State:
-    """A judge that has seen nothing yet. Windows that ended before `now_ms` are not held against anyone.
-
-    To take up work in progress, start at an earlier `now_ms` and step through what the store has since then.
-    """
-    state = State(
-        settings=settings,
-        since_ms=now_ms,
-        now_ms=now_ms,
-        slots={},
-        vehicles=(),
-        zones=(),
-        areas=areas(()),
-        network=EMPTY_NETWORK,
-        table=task_table((), {}, EMPTY_NETWORK, settings),
-        history=History(),
-        memory=blank(0),
-        carries=fresh_carries(0),
-        first_in=np.zeros(0, np.int64),
-        stage=np.zeros(0, np.int64),
-        shown_up=np.zeros(0, np.int64),
-        judged={},
-        episodes={},
-        silent=frozenset(),
-        work={},
-    )
-    return replan(state, tasks, zones, now_ms)
-
-
-def replan(state: State, tasks: Sequence[Task], zones: Sequence[Zone], now_ms: int) -> State:
-    """The plan from now on. Tasks that have ended stay for the retention; others that `tasks` lacks are dropped.
-
-    A task whose id is known keeps what was judged of it, unless it has changed.
-    """
-    oldest = now_ms - round(state.settings.retention_s * 1000)
-    given = {task.id for task in tasks}
-    ended = [t for t in state.table.tasks if t.id not in given and oldest < t.end_ms <= now_ms]
-    every = [*ended, *tasks]
-    state = _with_vehicles(state, [(task.tenant, task.vehicle) for task in every])
-    network = extend(state.network if len(state.network.number) < 4 * len(every) + 64 else EMPTY_NETWORK, every)
-    table = task_table(every, state.slots, network, state.settings)
-    before = {task.id: i for i, task in enumerate(state.table.tasks)}
-    old = np.array([before[t.id] if t.id in before and state.table.tasks[before[t.id]] == t else -1 for t in every])
-    kept = {t.id for t, number in zip(every, old.tolist(), strict=True) if number >= 0}
-    state = replace(
-        state,
-        now_ms=max(now_ms, state.now_ms),
-        zones=tuple(zones),
-        areas=state.areas if tuple(zones) == state.zones else areas(zones),
-        network=network,
-        table=table,
-        first_in=_carried(state.first_in, old, NEVER),
-        stage=_carried(state.stage, old, _OPEN),
-        shown_up=_carried(state.shown_up, old, 0),
-        judged={name: one for name, one in state.judged.items() if name in kept},
-        work={name: some for name, some in state.work.items() if name in kept},
-        history=state.history.since(oldest) if len(state.history) else state.history,
-        episodes={slot: recent for slot, some in state.episodes.items() if (recent := _recent(some, oldest))},
-    )
-    return _met_before(state, np.flatnonzero(old < 0))
 
 
 def step(state: State, columns: Columns | None, now_ms: int) -> Outcome:
@@ -172,7 +69,7 @@ def catch_up(state: State, vehicles: Sequence[VehicleKey], points: Points, now_m
 
     Nothing of it is told again.
     """
-    state = _with_vehicles(state, vehicles)
+    state = with_vehicles(state, vehicles)
     slots = np.array([state.slots[key] for key in vehicles], np.int64)
     if len(points):
         state, _ = _take_in(state, points.regroup(slots[points.group]).ordered())
@@ -182,7 +79,7 @@ def catch_up(state: State, vehicles: Sequence[VehicleKey], points: Points, now_m
 def _admit(state: State, columns: Columns) -> tuple[State, Points]:
     """Slots for vehicles never seen, and the fixes of the batch that are news."""
     keys = [(device.tenant, device.id) for device in columns.devices]
-    state = _with_vehicles(state, keys)
+    state = with_vehicles(state, keys)
     slots = np.array([state.slots[key] for key in keys], np.int64)
     points = from_columns(columns, slots, state.settings.max_hdop)
     late = points.ts_ms <= state.memory.heard_ms[points.group]
@@ -273,9 +170,9 @@ def _listen(state: State) -> tuple[State, list[Finding]]:
 def _judge_due(state: State, touched: Ints) -> tuple[State, list[Finding], list[TaskReport]]:
     """Judge tasks whose window, or grace, has ended, and again those that got fixes late."""
     table, now, settle = state.table, state.now_ms, round(state.settings.settle_s * 1000)
-    reached = np.where(now >= table.high_ms + settle, _FINAL, np.where(now >= table.end_ms + settle, _JUDGED, _OPEN))
+    reached = np.where(now >= table.high_ms + settle, FINAL, np.where(now >= table.end_ms + settle, JUDGED, OPEN))
     due = (reached > state.stage) & (table.end_ms > state.since_ms)
-    due[touched] |= reached[touched] > _OPEN
+    due[touched] |= reached[touched] > OPEN
     which = np.flatnonzero(due)
     judged = dict(state.judged)
     fresh: list[TaskReport] = []
@@ -298,54 +195,9 @@ def _judge_due(state: State, touched: Ints) -> tuple[State, list[Finding], list[
             bool(awaited[number]),
             int(state.first_in[number]),
             judged.get(task),
-            bool(reached[number] == _FINAL),
+            bool(reached[number] == FINAL),
         )
         new = task_episodes(state.court, standing, state.history)
         findings.extend(changes(work.get(task, ()), new))
         work[task] = new
     return replace(state, work=work), findings, fresh
-
-
-def _with_vehicles(state: State, keys: Iterable[VehicleKey]) -> State:
-    new = [key for key in dict.fromkeys(keys) if key not in state.slots]
-    if not new:
-        return state
-    count = len(state.slots) + len(new)
-    if count > MAX_VEHICLES:
-        raise ValueError(f"{count} vehicles are more than can be judged in one place ({MAX_VEHICLES})")
-    slots = dict(state.slots)
-    for key in new:
-        slots[key] = len(slots)
-    return replace(
-        state,
-        slots=slots,
-        vehicles=(*state.vehicles, *new),
-        memory=grown_memory(state.memory, count),
-        carries=grown_carries(state.carries, count),
-    )
-
-
-def _met_before(state: State, new: Ints) -> State:
-    """First fixes in the buffers of tasks that are new, of what the history has already."""
-    if not len(new) or not len(state.history):
-        return state
-    table = state.table
-    slots = np.unique(table.slot[new])
-    past = state.history.gather(slots, np.zeros_like(slots), np.full_like(slots, NEVER))
-    if not len(past):
-        return state
-    past = past.regroup(slots[past.group])
-    fresh = blank(len(state.slots))
-    _, _, _, first_in = observe(state.court, past, fresh, np.full(len(table), NEVER))
-    merged = state.first_in.copy()
-    merged[new] = first_in[new]
-    return replace(state, first_in=merged)
-
-
-def _carried(values: Ints, old: Ints, missing: int) -> Ints:
-    """Values by old number, for the new numbering; `missing` where there was none."""
-    return np.array([int(values[i]) if i >= 0 else missing for i in old.tolist()], np.int64)
-
-
-def _recent(episodes: tuple[Episode, ...], oldest_ms: int) -> tuple[Episode, ...]:
-    return tuple(e for e in episodes if e.cleared_ms is None or e.cleared_ms >= oldest_ms)

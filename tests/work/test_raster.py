@@ -40,7 +40,7 @@ def test_distances_and_measures_are_those_of_geos(seed: int, shape: tuple[int, f
     assert (np.isfinite(located.distance_m) == near).mean() > 0.999
     both = near & np.isfinite(located.distance_m)
     error = np.abs(located.distance_m[both] - expected[both])
-    assert (error < 1e-6).mean() > (0.985 if shape[1] < 10 else 0.999)
+    assert (error < 1e-6).mean() > (0.985 if shape[1] < 10 else 0.995)
     assert error.max(initial=0) < 6.0
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules import work
-from rules.judgement import examine
+from rules.examination import examine
 from tests.work.scene import SETTINGS, Fix, after, line, task
 from tests.work.twin import Twin
 
