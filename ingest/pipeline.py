@@ -10,14 +10,15 @@ import asyncio
 import logging
 import random
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
 from citywarden.columns import Columns, concat
 from citywarden.log.contract import Log, Position, Slice
 from citywarden.model.errors import Unavailable
-from citywarden.store.contract import Written
+from citywarden.model.message import DeadLetter, Reject
+from citywarden.store.contract import Refused, Written
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoded, Decoder
 from ingest.registry import Registry
@@ -122,20 +123,38 @@ class StoreDrain:
                 await self._log.wait(position, 1.0)
                 await asyncio.sleep(LINGER_S)
                 continue
-            await self._write([self._decoding.decode(part) for part in parts])
+            await self._write(parts)
             position.update((part.partition, part.end) for part in parts)
             await self._log.save(STORE_CONSUMER, position)
 
-    async def _write(self, decoded: Sequence[Decoded]) -> None:
-        letters = [letter for one in decoded for letter in one.dead]
-        if letters:
-            added = await self._until_done(partial(asyncio.to_thread, self.letters.add, letters))
-            if added:
-                self.dead.update(str(letter.reason) for letter in letters)
+    async def _write(self, parts: Sequence[Slice]) -> None:
+        decoded = [self._decoding.decode(part) for part in parts]
+        await self._bury([letter for one in decoded for letter in one.dead])
         for batch in _by_kind(decoded):
             written = await self._until_done(partial(self._store.write, batch))
             self.stored += written.new
             self.known += written.known
+            await self._bury([letter for one in written.refused for letter in self._trace(parts, one)])
+
+    async def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            return
+        added: int = await self._until_done(partial(asyncio.to_thread, self.letters.add, letters))
+        if added:
+            self.dead.update(str(letter.reason) for letter in letters)
+
+    def _trace(self, parts: Sequence[Slice], refused: Refused) -> Iterator[DeadLetter]:
+        """The message that a refused reading came in, as a dead letter with the store's words."""
+        reading = refused.reading
+        prefix = f"city/{reading.device.tenant}/{reading.device.kind}/{reading.device.id}/"
+        for part in parts:
+            for i, message in enumerate(part.messages):
+                if not message.topic.startswith(prefix):
+                    continue
+                alone = self._decoding.decode(Slice(part.partition, part.first + i, (message,)))
+                if any(reading.ts_ms in batch.ts_ms for batch in alone.columns):
+                    where = (part.partition, part.first + i, -1, message.topic, message.payload, message.received_ms)
+                    yield DeadLetter(*where, Reject.REJECTED_BY_STORE, refused.words)
 
     async def _until_done(self, attempt: Callable[[], Awaitable[T]]) -> T:
         while True:

@@ -12,12 +12,13 @@ from citywarden.settings import describe
 
 
 @click.command("doctor")
+@click.option("--fix", is_flag=True, help="Set up what is missing in InfluxDB: buckets, retention, down-sampling.")
 @configured
 @as_json
-def command(config: Path | None, data: Path | None, as_json: bool) -> None:
+def command(fix: bool, config: Path | None, data: Path | None, as_json: bool) -> None:
     """Test every configured connection; --json also prints what is in force, secrets redacted."""
     settings = settings_of(config, data)
-    checks = asyncio.run(examine(settings))
+    checks = asyncio.run(examine(settings, fix))
     if as_json:
         print_json(
             {"ok": all(c.ok for c in checks), "checks": [asdict(c) for c in checks], "settings": describe(settings)}

@@ -15,13 +15,15 @@ from citywarden.model.errors import CitywardenError, ConfigurationError
 from citywarden.model.message import RawMessage
 from citywarden.serve.http import bind
 from citywarden.serve.prepare import Prepared, prepare
-from citywarden.serve.stores import open_store
+from citywarden.serve.stores import examine_store, open_store, set_up_store
 from citywarden.settings import Settings
 from ingest.endpoint import Endpoint
 from ingest.mqtt import receive
 from ingest.subscription import State, Status, Subscription
 
-TIMEOUT_S = 6.0
+TIMEOUT_S = 15.0
+FIX_TIMEOUT_S = 600.0
+"""Filling new down-sampled buckets with what is there takes its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,11 @@ class Check:
     advice: str = ""
 
 
-async def examine(settings: Settings) -> Sequence[Check]:
-    """Try everything the server would use, side by side; a server that runs on the same data is left alone."""
+async def examine(settings: Settings, fix: bool = False) -> Sequence[Check]:
+    """Try everything the server would use, side by side; a server that runs on the same data is left alone.
+
+    `fix`: set up what is missing in the store first.
+    """
     try:
         prepared = prepare(settings)
     except ConfigurationError as error:
@@ -45,7 +50,11 @@ async def examine(settings: Settings) -> Sequence[Check]:
         ("data", lambda: asyncio.to_thread(_folder, settings), "make the folder writable, or name another with --data"),
         ("log", lambda: asyncio.to_thread(_log, settings), "free the disk, or stop what holds the file"),
         ("database", lambda: asyncio.to_thread(_database, settings), "check [database] url, and that the server runs"),
-        ("store", lambda: _store(prepared), "check [store] url and token; the embedded one belongs to one process"),
+        (
+            "store",
+            lambda: _store(prepared, fix),
+            "check [store] url and token; the embedded file has one owner",
+        ),
         ("listen", lambda: asyncio.to_thread(_listen, settings), "choose another address in [api] listen, or --port"),
     ]
     if prepared.endpoint is not None:
@@ -53,15 +62,15 @@ async def examine(settings: Settings) -> Sequence[Check]:
         tries.append(("mqtt", lambda: _mqtt(endpoint), "check [mqtt] url, user and password, and that the broker runs"))
     for target in settings.alerts.targets:
         tries.append((f"target {target.name}", lambda url=target.url: _target(url), "check its url; nothing was sent"))  # type: ignore[misc]
-    return await asyncio.gather(*(_try(*one) for one in tries))
+    return await asyncio.gather(*(_try(*one, FIX_TIMEOUT_S if fix else TIMEOUT_S) for one in tries))
 
 
-async def _try(name: str, attempt: Callable[[], Awaitable[str]], advice: str) -> Check:
+async def _try(name: str, attempt: Callable[[], Awaitable[str]], advice: str, timeout_s: float) -> Check:
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             return Check(name, True, await attempt())
     except TimeoutError:
-        return Check(name, False, f"no answer within {TIMEOUT_S:g} s", advice)
+        return Check(name, False, f"no answer within {timeout_s:g} s", advice)
     except Exception as error:
         return Check(name, False, " ".join(str(error).split()) or type(error).__name__, advice)
 
@@ -104,7 +113,10 @@ def _database(settings: Settings) -> str:
         engine.dispose()
 
 
-async def _store(prepared: Prepared) -> str:
+async def _store(prepared: Prepared, fix: bool) -> str:
+    done = await set_up_store(prepared.settings, prepared.kinds) if fix else ()
+    if problems := await examine_store(prepared.settings, prepared.kinds):
+        raise CitywardenError(f"{'; '.join(problems)} (doctor --fix does it)")
     if prepared.settings.store.url == "embedded" and not prepared.settings.store_path.exists():
         return "will be made at first start"
     store = await open_store(prepared.settings, prepared.kinds)
@@ -112,7 +124,7 @@ async def _store(prepared: Prepared) -> str:
         counts = [await store.count(kind) for kind in prepared.kinds]
     finally:
         await store.close()
-    return f"{sum(counts)} readings"
+    return "; ".join([*done, f"{sum(counts)} readings"])
 
 
 def _listen(settings: Settings) -> str:

@@ -77,6 +77,7 @@ class Running:
     drain: StoreDrain
     vitals: Vitals
     live: Live
+    work: WorkDesk
 
 
 @asynccontextmanager
@@ -143,7 +144,7 @@ class _Builder:
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         return Running(
-            url, broker, registry, store, log, alerts.desk, alerts.courier, judge, drain, vitals, live
+            url, broker, registry, store, log, alerts.desk, alerts.courier, judge, drain, vitals, live, workdesk
         )  # fmt: skip
 
     def _listen(self) -> str:

@@ -11,8 +11,8 @@ from citywarden.columns import Columns
 from citywarden.database import connect, migrate
 from citywarden.log.sqlite import SqliteLog
 from citywarden.model.errors import Unavailable
-from citywarden.model.message import DeadLetter, RawMessage
-from citywarden.store.contract import Written
+from citywarden.model.message import DeadLetter, RawMessage, Reject
+from citywarden.store.contract import Refused, Written
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoder
 from ingest.pipeline import STORE_CONSUMER, Backoff, Decoding, StoreDrain, Writer
@@ -136,6 +136,21 @@ async def test_dead_letters_that_cannot_be_written_hold_the_offset(tmp_path: Pat
         await passed(log, 1)
     assert full.tries == 3
     assert len(full.find()) == 1
+
+
+async def test_what_the_store_will_never_take_is_a_dead_letter_with_its_words(tmp_path: Path) -> None:
+    class Picky:
+        async def write(self, batch: Columns) -> Written:
+            bad = tuple(Refused(r, "field type conflict") for r in batch.rows() if r.values["co_ppm"] == 13)
+            return Written(len(batch) - len(bad), 0, bad)
+
+    async with draining(tmp_path, Picky()) as (log, drain, _):
+        await log.append([gas(i) for i in range(20)])
+        await passed(log, 20)
+        ((_, letter),) = drain.letters.find()
+    assert (letter.reason, letter.detail, letter.offset) == (Reject.REJECTED_BY_STORE, "field type conflict", 13)
+    assert letter.payload == gas(13).payload
+    assert drain.stored == 19
 
 
 @pytest.mark.parametrize("tries", [1, 20])

@@ -86,7 +86,7 @@ def _tend(client: InfluxDBClient, place: Place, kinds: Kinds, keep: Keep, do: bo
     done, empty = [], []
     for name, days in buckets(place.bucket, keep).items():
         lines = _tend_bucket(client, org_id, name, days, do)
-        if lines and was_there and do:
+        if lines and was_there and do and name != place.bucket:
             empty.append(name.removeprefix(place.bucket))
         done += lines
     done += [line for task in tasks(place.bucket, kinds) for line in _tend_task(client, org_id, task, do)]
