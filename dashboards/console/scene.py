@@ -24,7 +24,7 @@ from dashboards.console.picture import (
     urgency,
 )
 from dashboards.console.roads import road_view, stretches
-from dashboards.console.sight import Bands, Place, Raw, Seen, Surroundings, see
+from dashboards.console.sight import Bands, Place, Seen, Surroundings, as_rows, see
 from dashboards.sources import Sources
 
 TAIL = 40
@@ -147,8 +147,8 @@ class Scene:
         """See the devices of a kind as they are now."""
         live, now_ms = self._sources.live, self._sources.now_ms()
         around = Surroundings(now_ms, self.bands, self._nights.at(now_ms), place_of, self._jobs)
-        raw = Raw(live.devices(kind), live.columns(kind), live.texts(kind))
-        self.seen[kind] = see(self._sources.kinds[kind], raw, self._registry.get(kind, {}), around)
+        table = as_rows(live.devices(kind), live.columns(kind), live.texts(kind))
+        self.seen[kind] = see(self._sources.kinds[kind], table, self._registry.get(kind, {}), around)
 
     # questions
 

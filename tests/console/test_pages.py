@@ -12,14 +12,16 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).parents[2]
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update",
-    "--disable-sync",
+    "--disable-sync", "--mute-audio",
 ]  # fmt: skip
+COUNT_TONES = """window.tones = 0; const start = OscillatorNode.prototype.start;
+    OscillatorNode.prototype.start = function (at) { window.tones += 1; start.call(this, at); }; 0"""
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium (Debian: apt install chromium)")
 T = TypeVar("T")
 
@@ -39,10 +41,11 @@ def city(*arguments: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[BrowserContext]:
+    """One browser for all: what it has fetched and compiled for one page serves the next."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
+        yield chromium.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
         chromium.close()
 
 
@@ -53,8 +56,8 @@ def futian() -> Iterator[str]:
 
 
 @contextmanager
-def opened(browser: Browser, address: str, width: int = 1280, height: int = 720) -> Iterator[Page]:
-    """A page that must make no error and no request beyond the server."""
+def opened(browser: BrowserContext, address: str) -> Iterator[Page]:
+    """A page that must make no error and no request beyond the server; nothing it remembers outlives it."""
     wrong: list[str] = []
 
     def said(message: ConsoleMessage) -> None:
@@ -65,18 +68,18 @@ def opened(browser: Browser, address: str, width: int = 1280, height: int = 720)
         if not request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:")):
             wrong.append(f"external: {request.url}")
 
-    context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    page = browser.new_page()
     try:
-        page = context.new_page()
         page.on("console", said)
         page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
         page.on("request", asked)
         page.on("response", lambda r: wrong.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
         page.goto(address)
         yield page
+        page.evaluate("localStorage.clear()")
         assert wrong == []
     finally:
-        context.close()
+        page.close()
 
 
 def state(address: str) -> dict[str, object]:
@@ -110,6 +113,12 @@ def overflow(page: Page) -> int:
     return int(page.evaluate("document.documentElement.scrollWidth - window.innerWidth"))
 
 
+def assert_fits_a_phone(page: Page) -> None:
+    """A phone scrolls it one way only."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    until(lambda: overflow(page) <= 0, True)
+
+
 def pixels(page: Page, layer: int) -> int:
     """How many pixels of a map canvas are drawn on."""
     count = """layer => { const c = document.querySelectorAll('.cw-map canvas')[layer];
@@ -118,7 +127,7 @@ def pixels(page: Page, layer: int) -> int:
     return int(page.evaluate(count, layer))
 
 
-def test_the_wall_shows_the_figures_that_were_computed(browser: Browser, futian: str) -> None:
+def test_the_wall_shows_the_figures_that_were_computed(browser: BrowserContext, futian: str) -> None:
     with opened(browser, futian) as page:
         page.wait_for_selector("article.critical")
         until(lambda: part(page, "coverage", "met"), "23")
@@ -135,9 +144,10 @@ def test_the_wall_shows_the_figures_that_were_computed(browser: Browser, futian:
         assert part(page, "messages", "lag") == "42 ms"
         assert overflow(page) <= 0
         assert all(pixels(page, layer) > 1000 for layer in (0, 1, 2))
+        assert_fits_a_phone(page)
 
 
-def test_an_alert_appears_within_a_second_and_is_acknowledged_with_a_note(browser: Browser, futian: str) -> None:
+def test_an_alert_appears_within_a_second_and_is_acknowledged_with_a_note(browser: BrowserContext, futian: str) -> None:
     with opened(browser, futian) as page:
         page.wait_for_selector("article.critical")
         tell(futian, "alert/fresh")
@@ -156,7 +166,7 @@ def test_an_alert_appears_within_a_second_and_is_acknowledged_with_a_note(browse
         assert not page.locator("dialog[open]").count()
 
 
-def test_the_language_switches_where_it_stands_and_by_address(browser: Browser, futian: str) -> None:
+def test_the_language_switches_where_it_stands_and_by_address(browser: BrowserContext, futian: str) -> None:
     with opened(browser, f"{futian}/?lang=en") as page:
         page.wait_for_selector("article.critical")
         assert "Lighting rate" in page.inner_text(".cw-strip")
@@ -169,7 +179,7 @@ def test_the_language_switches_where_it_stands_and_by_address(browser: Browser, 
         assert page.evaluate("window.stillHere && new URL(location).searchParams.get('lang')") == "zh-CN"
 
 
-def test_a_vehicles_day_says_why(browser: Browser, futian: str) -> None:
+def test_a_vehicles_day_says_why(browser: BrowserContext, futian: str) -> None:
     with opened(browser, f"{futian}/vehicles/V03?lang=en") as page:
         page.wait_for_selector(".cw-verdict.not_met")
         text = page.inner_text(".cw-side")
@@ -180,19 +190,27 @@ def test_a_vehicles_day_says_why(browser: Browser, futian: str) -> None:
         until(lambda: "覆盖率不足" in page.inner_text(".cw-side"), True)
         page.get_by_title("前一天").click()
         until(lambda: page.inner_text(".cw-days b"), "2026-11-21")
+        assert_fits_a_phone(page)
 
 
-def test_supervision_leads_to_the_vehicle(browser: Browser, futian: str) -> None:
+def test_supervision_leads_to_the_vehicle(browser: BrowserContext, futian: str) -> None:
     with opened(browser, f"{futian}/supervision?lang=zh-CN") as page:
         page.wait_for_selector(".cw-table")
         assert "玉洁环境" in page.inner_text(".cw-two")
         assert "福田" in page.inner_text(".cw-two")
+        assert "/ 29" in page.inner_text(".cw-strip")
+        file = page.get_by_role("link", name="导出当日 CSV").get_attribute("href")
+        assert file is not None
+        with urllib.request.urlopen(f"{futian}{file}") as answer:
+            assert answer.headers["content-disposition"] == 'attachment; filename="citywarden-2026-11-22.csv"'
+            assert answer.read().decode("utf-8-sig").count("\n") == 61
+        assert_fits_a_phone(page)
         page.get_by_role("link", name="粤B·环103").first.click()
         page.wait_for_selector(".cw-verdict")
         assert "/vehicles/V03?day=2026-11-22" in page.url
 
 
-def test_an_alert_leads_to_the_devices_history(browser: Browser, futian: str) -> None:
+def test_an_alert_leads_to_the_devices_history(browser: BrowserContext, futian: str) -> None:
     with opened(browser, f"{futian}/devices/gas/GD-009?alert=a1&lang=en") as page:
         page.wait_for_selector(".nicegui-echart canvas")
         assert "Methane 58 %LEL, second alarm" in page.inner_text(".cw-said")
@@ -201,7 +219,7 @@ def test_an_alert_leads_to_the_devices_history(browser: Browser, futian: str) ->
         page.get_by_text("No such device").wait_for()
 
 
-def test_the_inbox_filters_and_works_many_at_once(browser: Browser, futian: str) -> None:
+def test_the_inbox_filters_and_works_many_at_once(browser: BrowserContext, futian: str) -> None:
     with opened(browser, f"{futian}/alerts?lang=en") as page:
         page.wait_for_selector("article")
         page.select_option("select", "resolved")
@@ -220,25 +238,43 @@ def test_the_inbox_filters_and_works_many_at_once(browser: Browser, futian: str)
         calls = state(futian)["calls"]
         assert isinstance(calls, list)
         assert sorted(call[:3] for call in calls[-2:]) == [["resolve", "a15", "Chen"], ["resolve", "a8", "Chen"]]
+        assert_fits_a_phone(page)
 
 
-@pytest.mark.parametrize("path", ["/alerts", "/", "/vehicles/V03", "/supervision"])
-def test_a_phone_scrolls_one_way_only(browser: Browser, futian: str, path: str) -> None:
-    with opened(browser, f"{futian}{path}", 390, 844) as page:
-        page.wait_for_selector("article, .cw-table")
-        assert overflow(page) <= 0
+def test_the_inbox_is_worked_by_keys_and_heard_when_asked(browser: BrowserContext, futian: str) -> None:
+    with opened(browser, f"{futian}/alerts?lang=en") as page:
+        page.wait_for_selector("article.firing")
+        page.keyboard.press("j")
+        page.keyboard.press("j")
+        page.keyboard.press("k")
+        first = page.locator("article").first
+        assert page.locator("article.at").get_attribute("data-id") == first.get_attribute("data-id")
+        page.keyboard.press("x")
+        assert page.locator("article.at").get_by_role("checkbox").is_checked()
+        page.keyboard.press("a")
+        page.fill('input[name="who"]', "Lin j")  # keys in a field are letters
+        page.keyboard.press("Escape")
+        until(lambda: page.locator("dialog[open]").count(), 0)
+        page.evaluate(COUNT_TONES)
+        tell(futian, "alert/silent")
+        page.wait_for_selector('article[data-id="silent"]')
+        assert page.evaluate("window.tones") == 0
+        page.get_by_role("button", name="Sound for critical alerts: off").click()
+        until(lambda: page.evaluate("window.tones"), 3)
+        tell(futian, "alert/loud")
+        until(lambda: page.evaluate("window.tones"), 6)
+        assert page.evaluate("localStorage.getItem('citywarden.sound')") == "on"
 
 
-def test_closed_pages_leave_nothing_behind(browser: Browser, futian: str) -> None:
-    for path in ("/", "/alerts", "/vehicles/V01"):
-        with opened(browser, f"{futian}{path}") as page:
-            page.wait_for_selector("article, .cw-table")
-            assert state(futian)["listeners"] == 1
+def test_closed_pages_leave_nothing_behind(browser: BrowserContext, futian: str) -> None:
+    with opened(browser, futian) as page:
+        page.wait_for_selector("article")
+        assert state(futian)["listeners"] == 1
     nothing: list[object] = [0, 0, 0, 0]
     until(lambda: [state(futian)[k] for k in ("viewers", "listeners", "tasks", "clients")], nothing, 20)
 
 
-def test_an_empty_city_is_calm(browser: Browser) -> None:
+def test_an_empty_city_is_calm(browser: BrowserContext) -> None:
     with city("--empty", "--lang", "en") as address:
         with opened(browser, address) as page:
             page.get_by_text("No open alerts").wait_for()
@@ -249,7 +285,7 @@ def test_an_empty_city_is_calm(browser: Browser) -> None:
                 page.wait_for_selector(".cw-empty, .cw-calm")
 
 
-def test_five_hundred_long_alerts_do_not_break_the_wall(browser: Browser, futian: str) -> None:
+def test_five_hundred_long_alerts_do_not_break_the_wall(browser: BrowserContext, futian: str) -> None:
     with opened(browser, futian) as page:
         page.wait_for_selector("article")
         before = int(page.inner_text(".cw-alerts h2 b"))

@@ -10,7 +10,7 @@ from citywarden.model.device import Device
 from citywarden.model.kind import JsonScalar
 from citywarden.model.work import Operation, Task
 from dashboards.console.scene import place_of
-from dashboards.console.sight import Bands, Raw, Seen, Surroundings, depth_band, gas_level, see, vehicle_state
+from dashboards.console.sight import Bands, Raw, Seen, Surroundings, as_rows, depth_band, gas_level, see, vehicle_state
 from tests.builders import KINDS, NOON_MS, device
 from tests.console.fakes import TODAY
 
@@ -24,8 +24,8 @@ def seen(who: Device, at: Surroundings, age_s: int = 0, **values: JsonScalar) ->
     live = Live(KINDS)
     ts_ms = at.now_ms - age_s * 1000
     live.update(from_readings(KINDS[who.kind], [Reading(who, ts_ms, ts_ms, values)]))
-    raw = Raw(live.devices(who.kind), live.columns(who.kind), live.texts(who.kind))
-    return see(KINDS[who.kind], raw, {who.key: who}, at)[0]
+    table = as_rows(live.devices(who.kind), live.columns(who.kind), live.texts(who.kind))
+    return see(KINDS[who.kind], table, {who.key: who}, at)[0]
 
 
 @pytest.mark.parametrize(
