@@ -160,7 +160,8 @@ def _without(board: Mapping[str, object]) -> Json:
 
 def _diff(found: Json, wanted: Json) -> tuple[str, ...]:
     lines = difflib.unified_diff(text_of(found).splitlines(), text_of(wanted).splitlines(), lineterm="", n=0)
-    changed = [line for line in lines if line[:3] not in ("---", "+++") and not line.startswith("@@")]
+    marked = [line for line in lines if line[:3] not in ("---", "+++") and not line.startswith("@@")]
+    changed = [f"{line[0]} {line[1:].strip()}" for line in marked]
     if len(changed) > DIFF_LINES:
         changed = [*changed[:DIFF_LINES], f"... {len(changed) - DIFF_LINES} more lines"]
     return tuple(changed)

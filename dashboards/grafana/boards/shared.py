@@ -80,7 +80,7 @@ def lighting_rate(since: str, filters: flux.Filters) -> flux.Query:
         '  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
         '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")\n  |> group()\n'
         "  |> filter(fn: (r) => r.commanded_on)\n"
-        "  |> map(fn: (r) => ({_value: if r.on then 1.0 else 0.0}))\n  |> mean()"
+        '  |> rename(columns: {on: "_value"})\n  |> toFloat()\n  |> mean()'
     )
     return flux.Query(body, "streetlight", fields)
 
