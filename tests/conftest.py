@@ -1,10 +1,20 @@
 """For every test: where CITYWARDEN_EVERYTHING is set, a skipped test is a failed run."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
+from tests.postgres import Postgres, postgres
+
 _skipped: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """A PostgreSQL of the test run's own."""
+    with postgres() as server:
+        yield server
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 from sqlalchemy import Column, Engine, MetaData, Table, create_engine, event, inspect
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import DDLCompiler
+
+from citywarden.model.errors import CitywardenError
 
 metadata = MetaData(
     naming_convention={
@@ -17,11 +20,26 @@ metadata = MetaData(
 )
 
 
+POSTGRESQL_DRIVER = "postgresql+psycopg"
+
+
 def connect(url: str) -> Engine:
-    """An engine for a SQLAlchemy URL; a SQLite file gets its folder, WAL, full sync and a 10 s busy timeout."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed, pool_pre_ping=True)
+    """An engine for a SQLAlchemy URL; a SQLite file gets its folder, WAL, full sync and a 10 s busy timeout.
+
+    `postgresql://` means psycopg 3. Raises CitywardenError for what is no URL, and where its driver is missing.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in ("postgresql", "postgres"):
+            parsed = parsed.set(drivername=POSTGRESQL_DRIVER)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True)
+    except ArgumentError:
+        raise CitywardenError(
+            "[database] url is no database's address, expected postgresql://... or sqlite:///..."
+        ) from None
+    except ModuleNotFoundError as error:
+        raise CitywardenError(f"the driver {error.name} is missing: pip install 'citywarden[postgresql]'") from None
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed)

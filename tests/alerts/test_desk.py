@@ -1,6 +1,5 @@
 """The desk against a real database: what is written together, what survives, what two writers do to each other."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from citywarden.database import metadata
 from citywarden.model.alert import Alert, AlertQuery, Severity, Status
 from citywarden.model.errors import NotFound, Unavailable
 from tests.alerts.alert_builders import MINUTE_MS, NOW_MS, desk, file_engine, finding, target
-from tests.alerts.conftest import POSTGRESQL
 
 
 def rows(engine: Engine, what: str) -> int:
@@ -239,8 +237,3 @@ def test_five_thousand_findings_are_taken_in_at_once(engine: Engine) -> None:
     cleared = front.apply([finding("ok", NOW_MS + 1, f"g{i}") for i in range(5000)], NOW_MS + 1, {0: 2})
     assert len(cleared) == 5000
     assert front.open() == []
-
-
-@pytest.mark.skipif(POSTGRESQL in os.environ, reason="the tests above ran on PostgreSQL too")
-def test_postgresql_as_well() -> None:
-    pytest.skip(f"{POSTGRESQL} names no server to try (postgresql+psycopg://user@host/db; pip install psycopg)")

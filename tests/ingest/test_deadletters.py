@@ -6,17 +6,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from citywarden.database import connect, migrate
 from citywarden.model.message import DeadLetter, RawMessage, Reject
 from ingest.deadletters import DeadLetters
+from tests.databases import BOTH, empty_database
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'd.sqlite'}")
-    migrate(engine)
-    yield engine
-    engine.dispose()
+@pytest.fixture(params=BOTH)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    with empty_database(request, tmp_path) as made:
+        yield made
 
 
 def letter(offset: int, item: int = -1, reason: Reject = Reject.BAD_JSON) -> DeadLetter:

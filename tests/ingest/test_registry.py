@@ -6,19 +6,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from citywarden.database import connect, migrate
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError, NotFound
 from ingest.registry import Registry
 from tests.builders import device
+from tests.databases import BOTH, empty_database
 
 
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'r.sqlite'}")
-    migrate(engine)
-    yield engine
-    engine.dispose()
+@pytest.fixture(params=BOTH)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    with empty_database(request, tmp_path) as made:
+        yield made
 
 
 def test_what_one_process_adds_another_sees_after_refresh(engine: Engine) -> None:
