@@ -60,6 +60,7 @@ def report_item(report: TaskReport, zone: tzinfo) -> dict[str, object]:
         "window": time_window(report.start_ms, report.end_ms, zone),
         "status": report.status.value,
         "reasons": list(report.reasons),
+        "notes": list(report.notes),
         "evidence": report.evidence.value,
         "work_duration_s": round(report.work_duration_s, 3),
         "idle_in_work_s": round(report.idle_in_work_s, 3),

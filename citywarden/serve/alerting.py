@@ -23,6 +23,7 @@ from citywarden.serve.tables import open_database
 from citywarden.settings import Settings
 
 ATTEND_S = 1.0
+TRIM_EVERY_MS = 86_400_000
 _log = logging.getLogger(__name__)
 
 Lookup = Callable[[DeviceKey], Device | None]
@@ -67,11 +68,18 @@ async def alerting(settings: Settings, clock_ms: Callable[[], int]) -> AsyncIter
         engine.dispose()
 
 
-async def attend(desk: AsyncDesk) -> None:
-    """Every second, until cancelled: remind, escalate, release, and take in what other processes did."""
+async def attend(desk: AsyncDesk, keep_ms: int, clock_ms: Callable[[], int]) -> None:
+    """Every second, until cancelled: remind, escalate, release, and take in what other processes did. Once a day, and
+    at start, drop what was resolved longer than `keep_ms` ago.
+    """
+    trimmed_ms: int | None = None
     while True:
         try:
             await desk.tick()
+            now_ms = clock_ms()
+            if trimmed_ms is None or now_ms - trimmed_ms >= TRIM_EVERY_MS:
+                trimmed_ms = now_ms
+                await desk.trim(now_ms - keep_ms)
         except Unavailable as error:
             _log.warning("alerts cannot be attended to now: %s", error)
         await asyncio.sleep(ATTEND_S)

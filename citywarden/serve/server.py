@@ -23,6 +23,7 @@ from citywarden.model.message import RawMessage
 from citywarden.model.work import TaskReport, Verdict
 from citywarden.serve.alerting import Alerting, alerting, attend
 from citywarden.serve.desks import DeviceDesk, LetterDesk
+from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.export import Exporter, vehicle_of, work_point
 from citywarden.serve.http import application, bind, serving
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
@@ -130,12 +131,13 @@ class _Builder:
         )  # fmt: skip
         self._watch("store", drain.run)
         self._watch("rules", _again(judge.run, lambda: judge.restore(self._fresh(workdesk))))
-        self._watch("alerts", lambda: attend(alerts.desk))
+        self._watch("alerts", lambda: attend(alerts.desk, settings.alerts.keep_days * DAY_MS, self._clock_ms))
         self._watch("chores", lambda: self._chores(log, store, exporter, vitals))
         sources = Sources(
             kinds=self._p.kinds, live=live, store=store, alerts=alerts.desk, work=workdesk, letters=LetterDesk(letters),
             devices=DeviceDesk(registry), health=vitals.health, metrics=vitals.exposition, districts=self._p.districts,
             timezone=settings.zone, language=settings.language, now_ms=self._clock_ms, is_night=night.is_night,
+            dispatch=DispatchDesk(alerts.desk, alerts.courier, self._clock_ms, settings.zone),
         )  # fmt: skip
         broker, subscribed = await self._broker()
         self._watch("mqtt", lambda: self._receive(subscribed, log, vitals))
@@ -246,7 +248,9 @@ class _Builder:
         """What is to be done every second, and now and then."""
         trimmed_s = 0.0
         while True:
-            vitals.backlog = {name: await log.backlog(name) for name in (STORE_CONSUMER, RULES_CONSUMER)}
+            end = await log.end()
+            judged = sum(offset - vitals.judged.position.get(partition, 0) for partition, offset in end.items())
+            vitals.backlog = {STORE_CONSUMER: await log.backlog(STORE_CONSUMER), RULES_CONSUMER: judged}
             exporter.offer([vitals.point(self._clock_ms())])
             await exporter.flush()
             now_s = asyncio.get_running_loop().time()

@@ -15,7 +15,9 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from citywarden import __version__
+from dashboards.api.deliveries import deliveries
 from dashboards.api.dispatch import dispatch
+from dashboards.api.handling import handling
 from dashboards.api.problems import MEDIA_TYPE, Problem, handle_problems
 from dashboards.api.server import server
 from dashboards.api.things import things
@@ -46,6 +48,9 @@ def build_api(sources: Sources) -> FastAPI:
         dependencies=[Depends(_refuse_other_sites)],
     )
     handle_problems(api)
+    if sources.dispatch is not None:
+        api.include_router(handling(sources, sources.dispatch))
+        api.include_router(deliveries(sources, sources.dispatch))
     for router in (things(sources), dispatch(sources), work(sources), server(sources)):
         api.include_router(router)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]

@@ -128,6 +128,7 @@ class ReportBody(BaseModel):
     window: str
     status: Verdict
     reasons: list[str]
+    notes: list[str]
     evidence: Evidence
     work_duration_s: float
     idle_in_work_s: float

@@ -1,0 +1,54 @@
+"""The demo as its user starts it: a process, a terminal's lines, a summary."""
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+ALERT = (b"firing", b"acknowledged")
+
+
+async def start(data: Path, *more: str) -> asyncio.subprocess.Process:
+    command = (sys.executable, "-m", "citywarden", "demo", "--port", "0", "--data", str(data), "--json", *more)
+    return await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+
+
+async def line_with(process: asyncio.subprocess.Process, *words: bytes) -> bytes:
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if any(word in line for word in words):
+            return line
+    raise AssertionError(f"the demo ended without saying {words!r}")
+
+
+async def test_it_shows_alerts_within_20_seconds_and_ends_by_itself_with_nothing_lost(tmp_path: Path) -> None:
+    process = await start(tmp_path, "--seconds", "22")
+    async with asyncio.timeout(120):
+        await line_with(process, b"Things go wrong")
+        began = time.monotonic()
+        await line_with(process, *ALERT)
+        assert time.monotonic() - began < 20
+        out, _ = await process.communicate()
+    assert process.returncode == 0
+    summary = json.loads(out.splitlines()[-1])
+    assert (summary["lost"], summary["duplicates"], summary["dead_letters"]) == (0, 0, 0)
+    assert summary["messages"] > 1000
+    assert summary["stored"] == sum(summary["kinds"].values()) > 20_000
+    assert set(summary["kinds"]) == {"gas", "streetlight", "vehicle", "waterlogging"}
+    assert summary["alerts_raised"] >= 2
+    assert summary["webhooks_delivered"] >= 2
+
+
+async def test_ctrl_c_ends_it_cleanly_with_the_summary(tmp_path: Path) -> None:
+    process = await start(tmp_path)
+    async with asyncio.timeout(120):
+        await line_with(process, b"Things go wrong")
+        process.send_signal(signal.SIGINT)
+        out, errors = await process.communicate()
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-1])["lost"] == 0
+    assert b"Traceback" not in errors
