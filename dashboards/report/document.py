@@ -7,7 +7,7 @@ from dashboards.report.contents import Contents
 def document(contents: Contents, language: str) -> dict[str, object]:
     """Tasks, alerts and rejected rows (contract.md, Replay report); `notes` says what was derived."""
     return {
-        "tasks": [report_item(r, contents.zone) | {"notes": list(r.notes)} for r in contents.reports],
+        "tasks": [report_item(r, contents.zone) for r in contents.reports],
         "alerts": [
             {
                 "rule": raised.finding.rule,

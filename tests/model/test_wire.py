@@ -99,6 +99,7 @@ def test_a_task_report_is_an_item_of_the_replay_report() -> None:
         "window": "2026-11-23T12:00+08:00/2026-11-23T13:00+08:00",
         "status": "not_met",
         "reasons": ["coverage"],
+        "notes": [],
         "evidence": "equipment",
         "work_duration_s": 450.0,
         "idle_in_work_s": 60.0,
