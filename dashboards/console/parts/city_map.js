@@ -353,12 +353,15 @@ export default {
     },
     note(c, p, r, text, colour) {
       c.font = `700 ${12.5 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
+      const aside = r + 4 * this.u;
+      const x = Math.min(p.x + aside, this.size[0] - c.measureText(text).width - 6 * this.u);
+      const y = p.y + 4 * this.u;
       c.textAlign = "left";
       c.lineWidth = 3.5 * this.u;
       c.strokeStyle = "rgba(5, 8, 13, 0.9)";
-      c.strokeText(text, p.x + r + 4 * this.u, p.y + 4 * this.u);
+      c.strokeText(text, x, y);
       c.fillStyle = colour;
-      c.fillText(text, p.x + r + 4 * this.u, p.y + 4 * this.u);
+      c.fillText(text, x, y);
     },
     // ---- pulses
     animate() {

@@ -25,6 +25,7 @@ export default {
     this.stop = listen((changed) => {
       if (changed.health) this.health = store.health;
     });
+    document.documentElement.lang = this.lang;
     this.tick();
     this.timer = setInterval(this.tick, 1000);
     this.measure = () => this.$emit("screen", Math.min(innerWidth / 1920, innerHeight / 1080));
