@@ -28,7 +28,7 @@ async def test_every_fix_of_a_recorded_truck_is_stored_and_the_task_is_not_judge
         command = ("simulate", "--broker", url, "--tenant", "t", "--track", str(TRACK), "--device", "P-1")
         playing = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "citywarden", *command, "--speed-up", "100000", "--original-times",
-             
+
         )  # fmt: skip
         async with asyncio.timeout(90):
             assert await playing.wait() == 0
