@@ -1,5 +1,7 @@
 // What the page knows of the city: frames come in, parts of the page listen. Shared by all parts.
 
+export * from "./shapes.js";
+
 export const store = {
   things: new Map(), // number -> {n, kind, tenant, id, name, state, value, lon, lat, heading, tail}
   roads: new Map(), // task -> [task, name, vehicle, [[state, reason, from_m, to_m, line], ...]]
