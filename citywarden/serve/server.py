@@ -26,6 +26,7 @@ from citywarden.serve.desks import DeviceDesk, LetterDesk
 from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.export import Exporter, vehicle_of, work_point
 from citywarden.serve.http import application, bind, serving
+from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
 from citywarden.serve.prepare import Prepared
 from citywarden.serve.stores import open_store
@@ -48,6 +49,7 @@ from rules.worksettings import WorkSettings
 CHORES_S = 1.0
 SUBSCRIBE_S = 10.0
 TRIM_EVERY_S = 30.0
+INVENTORY_S = 600.0
 DAY_MS = 86_400_000
 
 _log = logging.getLogger(__name__)
@@ -133,6 +135,8 @@ class _Builder:
         self._watch("rules", _again(judge.run, lambda: judge.restore(self._fresh(workdesk))))
         self._watch("alerts", lambda: attend(alerts.desk, settings.alerts.keep_days * DAY_MS, self._clock_ms))
         self._watch("chores", lambda: self._chores(log, store, exporter, vitals))
+        if settings.store.url != "embedded":
+            self._watch("inventory", lambda: self._inventory(registry, exporter))
         sources = Sources(
             kinds=self._p.kinds, live=live, store=store, alerts=alerts.desk, work=workdesk, letters=LetterDesk(letters),
             devices=DeviceDesk(registry), health=vitals.health, metrics=vitals.exposition, districts=self._p.districts,
@@ -258,6 +262,12 @@ class _Builder:
                 trimmed_s = now_s
                 await self._trim(log, store)
             await asyncio.sleep(CHORES_S)
+
+    async def _inventory(self, registry: Registry, exporter: Exporter) -> None:
+        """Where registered things are, for Grafana's maps (the embedded store has no Grafana)."""
+        while True:
+            exporter.offer(device_points(registry.placed(), self._clock_ms()))
+            await asyncio.sleep(INVENTORY_S)
 
     async def _trim(self, log: SqliteLog, store: Store) -> None:
         await log.trim((STORE_CONSUMER, RULES_CONSUMER))
