@@ -21,7 +21,7 @@ every_service = pytest.mark.parametrize("name", SERVICES)
 
 
 def mounts(service: dict[str, Any]) -> list[tuple[str, str]]:
-    return [tuple(one.split(":")[:2]) for one in service.get("volumes", ())]  # type: ignore[misc]
+    return [tuple(one.split(":")[:2]) for one in service.get("volumes", ())]
 
 
 def test_the_parts_are_there() -> None:

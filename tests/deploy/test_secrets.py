@@ -44,7 +44,7 @@ def test_secrets_are_made_once_each_a_different_one_for_its_owner_only(tmp_path:
     assert files["citywarden/influxdb-token"] == files["influxdb/admin-token"]
     assert files["citywarden/pgpass"] == f"*:*:*:citywarden:{files['postgres/password']}\n"
     for file in tmp_path.rglob("*"):
-        wanted = 0o700 if file.is_dir() else 0o400
+        wanted = 0o700 if file.is_dir() else 0o600 if file.name == "passwords" else 0o400
         assert stat.S_IMODE(file.stat().st_mode) == wanted, file
 
 
@@ -73,8 +73,12 @@ async def deployed_mosquitto(folder: Path) -> AsyncIterator[int]:
     (folder / "config").mkdir()
     shutil.copy(DEPLOY / "mosquitto.acl", folder / "config" / "acl")
     text = (DEPLOY / "mosquitto.conf").read_text("utf-8")
-    for old, new in (("listener 1883", f"listener {port} 127.0.0.1\nuser {getpass.getuser()}"), ("/mosquitto/", f"{folder}/"),
-                     (f"/secrets{folder}/", f"{folder}/secrets/mosquitto/")):  # fmt: skip
+    changes = {
+        "listener 1883": f"listener {port} 127.0.0.1\nuser {getpass.getuser()}",
+        "/mosquitto/": f"{folder}/",
+        f"/secrets{folder}/": f"{folder}/secrets/mosquitto/",
+    }
+    for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
     (folder / "mosquitto.conf").write_text(text)
@@ -119,7 +123,8 @@ def test_grafanas_token_reads_and_does_nothing_else(tmp_path: Path) -> None:
         bucket = server.make_bucket()
         (tmp_path / "admin").write_text(server.token)
         token = tmp_path / "grafana-token"
-        command = [sys.executable, DEPLOY / "make-read-token", server.base, "city", tmp_path / "admin", token]
+        script, admin = str(DEPLOY / "make-read-token"), str(tmp_path / "admin")
+        command = [sys.executable, script, server.base, "city", admin, str(token)]
         assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"made {token}\n"
         first = token.read_text("utf-8")
         subprocess.run(command, check=True)
