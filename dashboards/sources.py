@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from citywarden.live import Live
 from citywarden.model.alert import Alert, AlertQuery
 from citywarden.model.device import Device, DeviceKey
+from citywarden.model.dispatch import AlertEvent, Measures, Sending, SilenceNote
 from citywarden.model.kind import Kinds
 from citywarden.model.message import DeadLetter
 from citywarden.model.page import Page
@@ -18,6 +19,7 @@ from citywarden.store.contract import Store
 __all__ = [
     "AlertQuery",
     "Directory",
+    "Dispatch",
     "Health",
     "Inbox",
     "Letters",
@@ -37,6 +39,27 @@ class Inbox(Protocol):
     async def get(self, alert_id: str) -> Alert: ...
     async def acknowledge(self, alert_id: str, by: str, note: str | None) -> Alert: ...
     async def resolve(self, alert_id: str, by: str, note: str | None) -> Alert: ...
+
+
+class Dispatch(Protocol):
+    """What is done about alerts beyond the inbox. Raises NotFound for an unknown id."""
+
+    async def history(self, alert_id: str) -> Sequence[AlertEvent]:
+        """Oldest first."""
+
+    async def assign(self, alert_id: str, by: str, to: str | None, note: str | None) -> Alert: ...
+    async def close(self, alert_id: str, by: str, note: str | None) -> Alert: ...
+    async def sent_of(self, alert_id: str) -> Sequence[Sending]: ...
+    async def sent(self, target: str | None, state: str | None, limit: int, cursor: str | None) -> Page[Sending]: ...
+    async def sending(self, message_id: str) -> Sending: ...
+    async def replay(self, message_id: str) -> Sending: ...
+    async def silences(self, everything: bool, limit: int, cursor: str | None) -> Page[SilenceNote]: ...
+    async def silence(self, note: SilenceNote) -> SilenceNote:
+        """Raises CitywardenError when it makes no sense."""
+
+    async def end_silence(self, silence_id: str, by: str) -> SilenceNote: ...
+    async def get_silence(self, silence_id: str) -> SilenceNote: ...
+    async def measures(self, since_ms: int, until_ms: int) -> Measures: ...
 
 
 class WorkDesk(Protocol):
@@ -94,3 +117,4 @@ class Sources:
     language: str
     now_ms: Callable[[], int]
     is_night: Callable[[float, float, int], bool]
+    dispatch: Dispatch | None = None

@@ -43,6 +43,13 @@ def find(connection: Connection, query: AlertQuery) -> Page[Alert]:
     return Page(page, f"{page[-1].updated_ms}.{page[-1].id}" if more else None)
 
 
+def find_beginning(connection: Connection, beginning: str) -> list[str]:
+    """Ids of alerts that begin so, at most two."""
+    t = tables.alert
+    begins = t.c.id.startswith(beginning, autoescape=True)
+    return list(connection.execute(select(t.c.id).where(begins).order_by(t.c.id).limit(2)).scalars())
+
+
 def read_history(connection: Connection, alert_id: str) -> Sequence[Event]:
     """Every change of an alert, oldest first. Raises NotFound for an unknown alert."""
     read_entry(connection, alert_id)
@@ -86,8 +93,11 @@ def read_foreign(connection: Connection, writer: str, after: int) -> tuple[list[
 
 
 def trim(connection: Connection, before_ms: int) -> int:
-    """Drop alerts that were resolved and last changed before, with their history and deliveries; returns how many."""
+    """Drop alerts that were resolved and last changed before, with their history and deliveries, and
+    silences that ended before; returns how many alerts.
+    """
     t = tables.alert
+    connection.execute(delete(tables.silence).where(tables.silence.c.ends_ms < before_ms))
     gone = connection.execute(delete(t).where(t.c.status == Status.RESOLVED.value, t.c.updated_ms < before_ms))
     return int(gone.rowcount)
 

@@ -33,7 +33,7 @@ BATCH = 50
 UNMARKED_MS = 500
 """At most this long are taken deliveries left unmarked: what a crash sends again."""
 
-LOOK_AGAIN_S = 15.0
+LOOK_AGAIN_S = 5.0
 """An idle task looks into the outbox this often, in case another process put something there."""
 
 _log = logging.getLogger(__name__)

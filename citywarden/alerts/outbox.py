@@ -189,6 +189,14 @@ def find(
     return Page(found[:limit], str(found[limit - 1].seq) if len(found) > limit else None)
 
 
+def get(connection: Connection, delivery_id: str) -> Delivery:
+    """Raises NotFound."""
+    row = connection.execute(_joined().where(tables.outbox.c.id == delivery_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no delivery {delivery_id!r}")
+    return _delivery(row)
+
+
 def of_alert(connection: Connection, alert_id: str) -> list[Delivery]:
     """What has been, or is to be, sent to whom of one alert, oldest first."""
     o = tables.outbox

@@ -15,6 +15,8 @@ _COMMANDS = {
     "replay": "citywarden.cli.replay",
     "rules": "citywarden.cli.rules",
     "device": "citywarden.cli.device",
+    "alerts": "citywarden.cli.alerts",
+    "deliveries": "citywarden.cli.deliveries",
     "deadletters": "citywarden.cli.deadletters",
     "dashboards": "citywarden.cli.dashboards",
     "kinds": "citywarden.cli.kinds",

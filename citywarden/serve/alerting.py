@@ -21,6 +21,7 @@ from citywarden.model.device import Device, DeviceKey, Profile
 from citywarden.model.errors import ConfigurationError, Problem, Unavailable
 from citywarden.serve.tables import open_database
 from citywarden.settings import Settings
+from ingest.registry import Registry
 
 ATTEND_S = 1.0
 TRIM_EVERY_MS = 86_400_000
@@ -45,9 +46,26 @@ async def alerting(settings: Settings, clock_ms: Callable[[], int]) -> AsyncIter
     routing = routing_of(settings)
     engine = open_database(settings.database_url)
     found: list[Alerting] = []
+    desk = AsyncDesk(_desk(settings, routing, engine, lambda key: found[0].locate(key) if found else None), clock_ms)
+    try:
+        async with Courier(desk, routing.routes.targets, clock_ms) as courier:
+            found.append(Alerting(engine, desk, courier, lambda _key: None))
+            yield found[0]
+    finally:
+        await desk.close()
+        engine.dispose()
 
+
+def desk_of(settings: Settings) -> Desk:
+    """A desk for a command: the same database, targets and registry as the server's. Raises CitywardenError."""
+    routing = routing_of(settings)
+    engine = open_database(settings.database_url)
+    return _desk(settings, routing, engine, Registry(engine).lookup)
+
+
+def _desk(settings: Settings, routing: Routing, engine: Engine, locate: Lookup) -> Desk:
     def device(tenant: str, kind: str, subject: str) -> Device | None:
-        return found[0].locate(DeviceKey(tenant, kind, subject.partition("/")[0])) if found else None
+        return locate(DeviceKey(tenant, kind, subject.partition("/")[0]))
 
     def district(tenant: str, kind: str, subject: str) -> str:
         known = device(tenant, kind, subject)
@@ -58,14 +76,7 @@ async def alerting(settings: Settings, clock_ms: Callable[[], int]) -> AsyncIter
         return known.profile if known else {}
 
     policy = Policy(stale_ms=round(settings.alerts.stale_after_min * 60_000))
-    desk = AsyncDesk(Desk(engine, routing.routes, policy, district, routing.manners, profile), clock_ms)
-    try:
-        async with Courier(desk, routing.routes.targets, clock_ms) as courier:
-            found.append(Alerting(engine, desk, courier, lambda _key: None))
-            yield found[0]
-    finally:
-        await desk.close()
-        engine.dispose()
+    return Desk(engine, routing.routes, policy, district, routing.manners, profile)
 
 
 async def attend(desk: AsyncDesk, keep_ms: int, clock_ms: Callable[[], int]) -> None:

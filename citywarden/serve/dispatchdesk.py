@@ -1,0 +1,101 @@
+"""What the pages, the API and the commands do about alerts: history, assignment, deliveries, silences, measures."""
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from functools import partial
+
+from citywarden.alerts import measures, outbox, silences
+from citywarden.alerts.delivery import Courier
+from citywarden.alerts.desk import AsyncDesk
+from citywarden.alerts.matching import Matcher
+from citywarden.alerts.outbox import Delivery, State
+from citywarden.alerts.silences import Silence
+from citywarden.model.alert import Alert
+from citywarden.model.dispatch import AlertEvent, Measures, Sending, SilenceNote
+from citywarden.model.page import Page
+
+
+class DispatchDesk:
+    """The alert desk and its courier as `dashboards.sources.Dispatch`."""
+
+    def __init__(self, desk: AsyncDesk, courier: Courier, clock_ms: Callable[[], int], zone: tzinfo) -> None:
+        self._desk = desk
+        self._courier = courier
+        self._clock_ms = clock_ms
+        self._zone = zone
+
+    async def history(self, alert_id: str) -> Sequence[AlertEvent]:
+        """Every change of an alert, oldest first. Raises NotFound."""
+        events = await self._desk.history(alert_id)
+        return [AlertEvent(e.alert, e.at_ms, e.change.value, e.by, e.note) for e in events]
+
+    async def assign(self, alert_id: str, by: str, to: str | None, note: str | None) -> Alert:
+        return await self._desk.assign(alert_id, by, to, note)
+
+    async def close(self, alert_id: str, by: str, note: str | None) -> Alert:
+        return await self._desk.close_alert(alert_id, by, note)
+
+    async def sent_of(self, alert_id: str) -> Sequence[Sending]:
+        """What has been, or is to be, sent of one alert, oldest first."""
+        return [sending(delivery) for delivery in await self._desk.deliveries_of(alert_id)]
+
+    async def sent(self, target: str | None, state: str | None, limit: int, cursor: str | None) -> Page[Sending]:
+        """Messages of a target and state (None: any), newest first."""
+        page = await self._desk.deliveries(target, State(state) if state else None, limit, cursor)
+        return Page([sending(delivery) for delivery in page.items], page.next)
+
+    async def sending(self, message_id: str) -> Sending:
+        """Raises NotFound."""
+        return sending(await self._desk.read(partial(outbox.get, delivery_id=message_id)))
+
+    async def replay(self, message_id: str) -> Sending:
+        """Send a message once more under its old id. Raises NotFound."""
+        await self._courier.replay(message_id)
+        return await self.sending(message_id)
+
+    async def silences(self, everything: bool, limit: int, cursor: str | None) -> Page[SilenceNote]:
+        """Silences that are not over, or all there were; newest first."""
+        page = await self._desk.silences(None if everything else self._clock_ms(), limit, cursor)
+        return Page([note_of(silence) for silence in page.items], page.next)
+
+    async def silence(self, note: SilenceNote) -> SilenceNote:
+        """Begin a silence; its id and time of making are ours. Raises CitywardenError."""
+        return note_of(await self._desk.silence(silence_of(note, self._clock_ms())))
+
+    async def end_silence(self, silence_id: str, by: str) -> SilenceNote:
+        """Cut a silence short. Raises NotFound."""
+        return note_of(await self._desk.end_silence(silence_id, by))
+
+    async def get_silence(self, silence_id: str) -> SilenceNote:
+        """Raises NotFound."""
+        return note_of(await self._desk.read(partial(silences.get, silence_id=silence_id)))
+
+    async def measures(self, since_ms: int, until_ms: int) -> Measures:
+        """Of the alerts raised in a time."""
+        handled = await self._desk.read(partial(measures.read_handled, since_ms=since_ms, until_ms=until_ms))
+        return measures.measure(handled, self._clock_ms(), self._zone)
+
+
+def sending(delivery: Delivery) -> Sending:
+    """A delivery as the pages know it."""
+    notice = delivery.notice
+    event = AlertEvent(notice.alert, delivery.created_ms, notice.change.value, notice.by)
+    return Sending(
+        delivery.id, delivery.target, delivery.state.value, event, delivery.created_ms, delivery.attempts,
+        delivery.next_ms, delivery.done_ms, delivery.code, delivery.detail, delivery.digest,
+    )  # fmt: skip
+
+
+def silence_of(note: SilenceNote, now_ms: int) -> Silence:
+    """A silence to be made."""
+    matcher = Matcher(tuple(note.tenant), tuple(note.kind), tuple(note.rule), tuple(note.subject), tuple(note.district))
+    return Silence(note.starts_ms, note.ends_ms, note.by, note.why, matcher, now_ms)
+
+
+def note_of(silence: Silence) -> SilenceNote:
+    """A silence as the pages know it."""
+    m = silence.matcher
+    return SilenceNote(
+        silence.starts_ms, silence.ends_ms, silence.by, silence.why, m.tenant, m.kind, m.rule, m.subject, m.district,
+        silence.id, silence.created_ms, silence.ended_by,
+    )  # fmt: skip

@@ -1,0 +1,164 @@
+"""What was sent to whom, and silences."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from citywarden.model.dispatch import Sending, SilenceNote
+from citywarden.model.wire import alert_body, timestamp
+from dashboards.api.questions import Cursor, Limit, Moment, Word
+from dashboards.api.shapes import AlertBody, Listed, Timestamp
+from dashboards.sources import Dispatch, Sources
+
+StateWord = Literal["waiting", "delivered", "refused", "expired"]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Patterns = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=200)]], BeforeValidator(_listed), Field(max_length=100)
+]
+
+
+class SendingBody(BaseModel):
+    """One message about an alert to one target; `alert` as it was then. `code`, `detail`: of the last attempt."""
+
+    id: str
+    target: str
+    state: StateWord
+    change: str
+    by: str | None
+    created_at: Timestamp
+    attempts: int
+    next_at: Timestamp | None
+    done_at: Timestamp | None
+    code: int | None
+    detail: str | None
+    digest: str | None
+    alert: AlertBody
+
+
+class _Matched(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    tenant: Patterns = []
+    kind: Patterns = []
+    rule: Patterns = []
+    subject: Patterns = []
+    district: Patterns = []
+
+
+class NewSilence(_Matched):
+    """Patterns with `*` and `?`; an empty list fits everything. `starts_at` missing: now."""
+
+    starts_at: Moment | None = None
+    ends_at: Moment
+    by: Annotated[str, Field(min_length=1, max_length=200)] = "api"
+    why: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class SilenceBody(_Matched):
+    id: str
+    starts_at: Timestamp
+    ends_at: Timestamp
+    created_at: Timestamp
+    by: str
+    why: str
+    ended_by: str | None
+
+
+class Ending(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    by: Annotated[str, Field(min_length=1, max_length=200)] = "api"
+
+
+def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
+    """Routes of messages and silences."""
+    router = APIRouter(prefix="/api/v1", tags=["alerts"])
+
+    @router.get("/deliveries", response_model=Listed[SendingBody])
+    async def sent(
+        target: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
+        state: StateWord | None = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> dict[str, object]:
+        """Messages about alerts, newest first: what waits, what was taken, refused or given up."""
+        page = await desk.sent(target, state, limit, cursor)
+        return {"items": [sending_body(s, sources.language) for s in page.items], "next": page.next}
+
+    @router.get("/deliveries/{id}", response_model=SendingBody)
+    async def sending(id: Word) -> dict[str, object]:
+        """One message."""
+        return sending_body(await desk.sending(id), sources.language)
+
+    @router.post("/deliveries/{id}/replay", response_model=SendingBody)
+    async def replay(id: Word) -> dict[str, object]:
+        """Send a message, or the digest it was part of, once more under its old id."""
+        return sending_body(await desk.replay(id), sources.language)
+
+    @router.get("/silences", response_model=Listed[SilenceBody])
+    async def silences(
+        ended: Annotated[bool, Query(description="Those that are over, too")] = False,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> dict[str, object]:
+        """Silences, newest first."""
+        page = await desk.silences(ended, limit, cursor)
+        return {"items": [silence_body(note) for note in page.items], "next": page.next}
+
+    @router.post("/silences", response_model=SilenceBody, status_code=201)
+    async def silence(new: NewSilence) -> dict[str, object]:
+        """Have alerts that fit told to nobody for a while; they are recorded all the same."""
+        starts_ms = sources.now_ms() if new.starts_at is None else new.starts_at
+        parts = {name: getattr(new, name) for name in _Matched.model_fields}
+        return silence_body(await desk.silence(SilenceNote(starts_ms, new.ends_at, new.by, new.why, **parts)))
+
+    @router.get("/silences/{id}", response_model=SilenceBody)
+    async def one(id: Word) -> dict[str, object]:
+        """One silence."""
+        return silence_body(await desk.get_silence(id))
+
+    @router.post("/silences/{id}/end", response_model=SilenceBody)
+    async def end(id: Word, ending: Ending | None = None) -> dict[str, object]:
+        """Cut a silence short: what still fires is told."""
+        return silence_body(await desk.end_silence(id, (ending or Ending()).by))
+
+    return router
+
+
+def sending_body(sending: Sending, language: str) -> dict[str, object]:
+    """A message with the alert it was about."""
+    return {
+        "id": sending.id,
+        "target": sending.target,
+        "state": sending.state,
+        "change": sending.event.change,
+        "by": sending.event.by,
+        "created_at": timestamp(sending.created_ms),
+        "attempts": sending.attempts,
+        "next_at": None if sending.next_ms is None else timestamp(sending.next_ms),
+        "done_at": None if sending.done_ms is None else timestamp(sending.done_ms),
+        "code": sending.code,
+        "detail": sending.detail,
+        "digest": sending.digest,
+        "alert": alert_body(sending.event.alert, language),
+    }
+
+
+def silence_body(note: SilenceNote) -> dict[str, object]:
+    """A silence with its patterns."""
+    return {
+        "id": note.id,
+        "starts_at": timestamp(note.starts_ms),
+        "ends_at": timestamp(note.ends_ms),
+        "created_at": timestamp(note.created_ms),
+        "by": note.by,
+        "why": note.why,
+        "ended_by": note.ended_by,
+        **{name: list(getattr(note, name)) for name in _Matched.model_fields},
+    }

@@ -1,0 +1,111 @@
+"""`citywarden alerts` and `citywarden deliveries` on a database that a server has filled."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from citywarden.cli import run
+from citywarden.serve.alerting import desk_of
+from citywarden.settings import load
+from tests.alerts.alert_builders import finding
+
+ROUTES = """
+targets: [{name: team, url: "http://127.0.0.1:9/"}]
+flapping: {turns: 0}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "routes.yaml").write_text(ROUTES)
+    (tmp_path / "citywarden.toml").write_text('[alerts]\nroutes = "routes.yaml"\n')
+    monkeypatch.setenv("CITYWARDEN_CONFIG", str(tmp_path / "citywarden.toml"))
+    monkeypatch.setenv("CITYWARDEN_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+def raise_alerts(folder: Path, *subjects: str) -> list[str]:
+    """Ids of alerts that have just been raised."""
+    now_ms = time.time_ns() // 1_000_000
+    front = desk_of(load(folder / "citywarden.toml", {}, folder / "data"))
+    return [a.id for a in front.apply([finding("major", now_ms, subject) for subject in subjects], now_ms, {})]
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = run(words)
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    code, out, err = call(capsys, *words, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+def test_an_alert_is_worked_off(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    first, second = raise_alerts(folder, "g1", "g2")
+    assert [a["subject"] for a in answer(capsys, "alerts", "list")["items"]] in (["g1", "g2"], ["g2", "g1"])
+    assert answer(capsys, "alerts", "ack", first[:10], "--by", "Li")["status"] == "acknowledged"
+    assert answer(capsys, "alerts", "assign", first, "Wang", "--by", "Li", "--note", "look")["assigned_to"] == "Wang"
+    assert answer(capsys, "alerts", "resolve", first, "--by", "Wang")["status"] == "resolved"
+    assert answer(capsys, "alerts", "close", first, "--by", "Li")["closed_by"] == "Li"
+    shown = answer(capsys, "alerts", "show", first)
+    assert [line["change"] for line in shown["history"]] == ["opened", "acknowledged", "assigned", "resolved", "closed"]
+    assert [m["change"] for m in shown["deliveries"]] == ["opened", "acknowledged", "assigned", "resolved"]
+    assert [a["id"] for a in answer(capsys, "alerts", "list", "--status", "resolved")["items"]] == [first]
+    assert [a["id"] for a in answer(capsys, "alerts", "list")["items"]] == [second]
+    measured = answer(capsys, "alerts", "measures")
+    assert (measured["raised"], measured["open_by_age"]["15m"], measured["to_resolve"]["count"]) == (2, 1, 1)
+    assert measured["noisiest"] == [["gas.methane", 2]]
+
+
+def test_silences_come_and_go(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    raise_alerts(folder, "g1")
+    made = answer(capsys, "alerts", "silence", "--subject", "g*", "--for", "2h", "--why", "works", "--by", "Li")
+    assert answer(capsys, "alerts", "list")["items"][0]["hold"] == "silenced"
+    [listed] = answer(capsys, "alerts", "silences")["items"]
+    assert (listed["id"], listed["subject"], listed["why"]) == (made["id"], ["g*"], "works")
+    assert call(capsys, "alerts", "unsilence", made["id"][:8])[0] == 0
+    assert answer(capsys, "alerts", "list")["items"][0]["hold"] == ""
+    assert answer(capsys, "alerts", "silences")["items"] == []
+    assert len(answer(capsys, "alerts", "silences", "--ended")["items"]) == 1
+
+
+def test_deliveries_are_listed_shown_and_repeated(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    raise_alerts(folder, "g1")
+    listed = answer(capsys, "deliveries", "list", "--state", "waiting")
+    assert listed["waiting"] == {"team": 1}
+    [message] = listed["items"]
+    assert answer(capsys, "deliveries", "show", message["id"]) == message
+    assert answer(capsys, "deliveries", "replay", message["id"]) == {"replayed": 1}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("alerts", "ack", "none"), 1, "no alert 'none'"),
+        (("alerts", "silence", "--for", "soon", "--why", "x", "--kind", "gas"), 2, "expected such as 30m"),
+        (("alerts", "silence", "--for", "1h", "--why", "x"), 2, "say what is silenced"),
+        (("alerts", "unsilence", "none"), 1, "no silence 'none'"),
+        (("deliveries", "show", "none"), 1, "no delivery 'none'"),
+        (("deliveries", "replay"), 2, "name messages by id"),
+    ],
+)
+def test_mistakes_are_one_line(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], code: int, said: str
+) -> None:
+    found, out, err = call(capsys, *words)
+    assert (found, out, err.count("\n")) == (code, "", 1)
+    assert said in err
+
+
+def test_people_read_tables(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    [raised] = raise_alerts(folder, "g1")
+    for words in (("alerts", "list"), ("alerts", "show", raised), ("alerts", "measures"), ("deliveries", "list")):
+        code, out, _ = call(capsys, *words)
+        assert code == 0
+        assert "gas.methane" in out
