@@ -16,6 +16,9 @@ from fleet.workday import assign, plan_shift
 
 CHINA = timezone(timedelta(hours=8))
 VEHICLE_S = 5.0
+
+DEMANDED_SHARE = 0.7
+"""Share of its window that a vehicle of the demo has to work; honest ones work nine tenths of it (our own choice)."""
 """How often a vehicle reports, in s."""
 
 COMPANIES = ("甲保洁公司 / Cleaning Co. A", "乙环境公司 / Environment Co. B", "丙市政公司 / Municipal Co. C")
@@ -113,13 +116,15 @@ def _task(task: str, vehicle: str, operation: Operation, outing: Outing, offset_
     stop = offset_ms // 1000 + round(outing.end_s)
     first, last = street_name(*outing.way[:2]), street_name(*outing.way[-2:])
     zh, en = (a if a == b else f"{a} → {b}" for a, b in zip(first, last, strict=True))
-    properties = {
+    properties: dict[str, object] = {
         "task": task,
         "name": f"{zh} / {en}",
         "vehicle": vehicle,
         "operation": str(operation),
         "window": f"{_iso(start)}/{_iso(stop)}",
     }
+    if operation is not Operation.COLLECT:
+        properties["min_duration_min"] = round((stop - start) / 60 * DEMANDED_SHARE)
     line = {"type": "LineString", "coordinates": PLANE.line(outing.path.points)}
     return {"type": "Feature", "properties": properties, "geometry": line}
 

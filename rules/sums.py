@@ -33,20 +33,22 @@ def add_up(court: Court, case: Case) -> Sums:
     """Sums of every task of the case."""
     settings, steps, count = court.settings, case.steps, len(case.which)
     of, seconds = steps.task, steps.pause_ms / 1000.0
-    on_route = case.inside | case.equipped[of]
-    working = steps.working & on_route
-    before = np.append(False, working[:-1])
-    work = _total(of, seconds * (steps.joined & working & before), count)
+    start, end = court.table.start_ms[case.which][of], court.table.end_ms[case.which][of]
+    # Around the window only what happens on the task's own road is its own: next door another task may be at work.
+    on_road = case.inside & np.append(False, case.inside[:-1])
+    own = ((steps.ts_ms > start) & (steps.ts_ms <= end)) | on_road
+    joined = steps.joined & own
+    working = steps.working & (case.inside | case.equipped[of])
+    work = _total(of, seconds * (joined & working & np.append(False, working[:-1])), count)
     limit = court.table.v_high[case.which][of] * settings.overspeed_factor
     over = case.on & case.equipped[of] & (steps.speed_kmh > limit)
-    overspeed = _total(of, seconds * (steps.joined & over & np.append(False, over[:-1])), count)
-    idle = _total(of, _idle(steps, case, settings), count)
-    start, end = court.table.start_ms[case.which][of], court.table.end_ms[case.which][of]
+    overspeed = _total(of, seconds * (joined & over & np.append(False, over[:-1])), count)
+    idle = _total(of, np.where(own, _idle(steps, case, settings), 0.0), count)
     gap = np.minimum(steps.ts_ms, end) - np.maximum(steps.ts_ms - steps.pause_ms, start)
     unknown = _total(of, np.where(~steps.joined & ~steps.first, np.maximum(gap, 0) / 1000.0, 0.0), count)
     standing = (steps.speed_kmh < 1.0) & (steps.step_m < 10 * STANDING_M)
     plausible = steps.step_m / 1000.0 <= PLAUSIBLE_KMH * np.maximum(seconds, 1.0) / 3600.0
-    driven = _total(of, np.where(standing | ~plausible, 0.0, steps.step_m), count)
+    driven = _total(of, np.where(standing | ~plausible | ~own, 0.0, steps.step_m), count)
     effective = np.zeros(len(of))
     done = case.strokes.deed == Deed.COVERED
     row = case.strokes.row[done]

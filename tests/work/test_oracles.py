@@ -20,6 +20,15 @@ def test_a_kilometre_at_8_kmh_with_the_brush_on() -> None:
     assert (found.idle_in_work_s, found.unknown_s, found.overspeed_s, found.empty_running_pct) == (0, 0, 0, 0)
 
 
+def test_what_is_driven_elsewhere_before_the_window_is_not_this_tasks_way() -> None:
+    before = drive(0, 1000, y=500, at=-480.0, brush=False)
+    found = report([*before, *drive(0, 1000)])
+    assert found.driven_m == pytest.approx(1000, abs=0.5)
+    inside = report([*drive(0, 1000), *drive(1000, 0, y=500, at=460.0, brush=False)])
+    assert inside.driven_m > 1900
+    assert inside.empty_running_pct == pytest.approx(50, abs=5)
+
+
 def test_the_brush_off_for_200_m() -> None:
     fixes = [replace(fix, brush=not 400 <= fix.x < 600) for fix in drive(0, 1000)]
     found = report(fixes)
