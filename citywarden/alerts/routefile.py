@@ -15,13 +15,12 @@ flapping: {turns: 6, within: 30m, calm: 15m}     # told once, then held until it
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from citywarden.alerts.circumstances import Manners
@@ -31,18 +30,16 @@ from citywarden.alerts.inhibition import Inhibition
 from citywarden.alerts.matching import DAYS, Hours, Matcher, Schedule
 from citywarden.alerts.routes import Route, Routes
 from citywarden.alerts.target import Target
+from citywarden.alerts.yamlfile import key_of, line_of, problem_of, read_yaml
 from citywarden.model.alert import Severity
 from citywarden.model.errors import ConfigurationError, Problem
 
-_LARGEST_BYTES = 256 * 1024
-_DEEPEST = 6
 
-
-def _listed(value: object) -> object:
+def listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _span(value: object) -> object:
+def parse_span(value: object) -> object:
     """Ms of `30s`, `10m`, `4h` or `1d`."""
     found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)(s|m|h|d)", value) if isinstance(value, str) else None
     if found is None:
@@ -59,15 +56,15 @@ def _hours(value: object) -> object:
         raise ValueError("expected a part of the day such as 22:00-06:00") from None
 
 
-Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(_listed)]
+Texts = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], BeforeValidator(listed)]
 SeverityWord = Literal["info", "minor", "major", "critical"]
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class _Target(_Row):
+class _Target(Row):
     name: Annotated[str, Field(min_length=1, max_length=64)]
     url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
     secret: str | None = None
@@ -80,10 +77,10 @@ class _Target(_Row):
     rate_per_min: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
 
-Span = Annotated[int, Field(ge=0, le=366 * 86_400_000), BeforeValidator(_span)]
+Span = Annotated[int, Field(ge=0, le=366 * 86_400_000), BeforeValidator(parse_span)]
 
 
-class _Matcher(_Row):
+class _Matcher(Row):
     tenant: Texts = ()
     kind: Texts = ()
     rule: Texts = ()
@@ -101,7 +98,7 @@ class _Matcher(_Row):
 class _Route(_Matcher):
     to: Annotated[Texts, Field(min_length=1)]
     hours: Annotated[Hours | None, BeforeValidator(_hours)] = None
-    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], BeforeValidator(_listed)] = ()
+    days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], BeforeValidator(listed)] = ()
     after: Span = 0
     repeat: Annotated[Span | None, Field(ge=1000)] = None
 
@@ -111,20 +108,20 @@ class _Route(_Matcher):
         return Route(self.to, self.matcher, schedule, self.after, self.repeat)
 
 
-class _Inhibition(_Row):
+class _Inhibition(Row):
     by: Annotated[str, Field(min_length=1)]
     source: _Matcher
     target: _Matcher
     linger: Span = 60_000
 
 
-class _Flapping(_Row):
+class _Flapping(Row):
     turns: Annotated[int, Field(ge=0, le=100)] = 6
     within: Span = 30 * 60_000
     calm: Span = 15 * 60_000
 
 
-class _File(_Row):
+class _File(Row):
     targets: tuple[_Target, ...]
     routes: tuple[_Route, ...] | None = None
     inhibitions: tuple[_Inhibition, ...] = ()
@@ -144,16 +141,16 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
 
     Raises ConfigurationError with every problem: file, line, key, what is wrong and what was expected.
     """
-    tree, lines, problems = _read(text, file)
+    tree, lines, problems = read_yaml(text, file)
     if problems:
         raise ConfigurationError(problems)
     try:
         parsed = _File.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError([_problem(file, lines, dict(one)) for one in error.errors()]) from None
+        raise ConfigurationError([problem_of(file, lines, dict(one)) for one in error.errors()]) from None
 
     def wrong(path: tuple[str | int, ...], what: str) -> None:
-        problems.append(Problem(file, _line(lines, path), _key(path), what))
+        problems.append(Problem(file, line_of(lines, path), key_of(path), what))
 
     targets = [_target(row, i, wrong, (zone, language, link)) for i, row in enumerate(parsed.targets)]
     names = [target.name for target in targets]
@@ -207,89 +204,3 @@ def _target(
     except ValueError:
         wrong(("targets", i, "secret"), "it is not base64 after whsec_, expected whsec_ and base64, or any other text")
     return target
-
-
-Lines = Mapping[tuple[str | int, ...], int]
-
-
-def _read(text: str, file: str) -> tuple[object, Lines, list[Problem]]:
-    """The document as plain values, and the line of every part."""
-    if len(text.encode()) > _LARGEST_BYTES:
-        return None, {}, [Problem(file, None, "", f"the file is larger than {_LARGEST_BYTES} bytes")]
-    lines: dict[tuple[str | int, ...], int] = {}
-    problems: list[Problem] = []
-    try:
-        if refused := _refuse(text):
-            return None, {}, [Problem(file, None, "", refused)]
-        root = yaml.compose(text, yaml.SafeLoader)
-        tree = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        return None, {}, [Problem(file, line, "", f"not YAML: {getattr(error, 'problem', None) or error}")]
-    if root is not None:
-        _note_lines(root, (), lines, lambda line, key, what: problems.append(Problem(file, line, key, what)))
-    return tree, lines, problems
-
-
-def _refuse(text: str) -> str | None:
-    """What a small file can blow up with, found before it does."""
-    depth = 0
-    for event in yaml.parse(text, yaml.SafeLoader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if isinstance(event, yaml.AliasEvent):
-            return "aliases (*name) are not allowed, expected each part in full"
-        if depth > _DEEPEST:
-            return f"it is nested deeper than {_DEEPEST} levels"
-    return None
-
-
-def _note_lines(
-    node: yaml.Node,
-    path: tuple[str | int, ...],
-    lines: dict[tuple[str | int, ...], int],
-    wrong: Callable[[int, str, str], None],
-) -> None:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.SequenceNode):
-        for i, item in enumerate(node.value):
-            _note_lines(item, (*path, i), lines, wrong)
-    elif isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            inner, line = (*path, str(key.value)), key.start_mark.line + 1
-            if inner in lines:
-                wrong(line, _key(inner), f"the key is there twice, first in line {lines[inner]}, expected it once")
-            lines[inner] = line
-            _note_lines(value, inner, lines, wrong)
-
-
-def _problem(file: str, lines: Lines, error: Mapping[str, object]) -> Problem:
-    loc = error["loc"]
-    path = loc if isinstance(loc, tuple) else ()
-    message = str(error["msg"]).removeprefix("Value error, ")
-    match error["type"]:
-        case "extra_forbidden":
-            message = "unknown key"
-        case "missing":
-            message = "it is missing"
-        case "string_pattern_mismatch":
-            message = f"`{error['input']}`, expected an address such as https://host/path"
-        case "model_type" | "model_attributes_type":
-            message = "expected a mapping"
-        case "literal_error":
-            context = error.get("ctx")
-            expected = context["expected"] if isinstance(context, dict) else ""
-            message = f"`{error['input']}`, expected {expected}"
-    return Problem(file, _line(lines, path), _key(path), message)
-
-
-def _line(lines: Lines, path: Sequence[str | int]) -> int | None:
-    """The line of a part, or of the nearest part around it that is there."""
-    for n in range(len(path), -1, -1):
-        if (line := lines.get(tuple(path[:n]))) is not None:
-            return line
-    return None
-
-
-def _key(path: Sequence[str | int]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")

@@ -8,19 +8,23 @@ import re
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from citywarden.alerts import archive, measures, outbox, silences
 from citywarden.alerts.desk import Desk
 from citywarden.alerts.matching import Matcher
+from citywarden.alerts.routefile import parse_routes
 from citywarden.alerts.silences import Silence
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
 from citywarden.model.alert import Alert, AlertQuery, Severity, Status
-from citywarden.model.errors import NotFound
+from citywarden.model.errors import ConfigurationError, NotFound, Problem
 from citywarden.model.wire import alert_body, phrase, timestamp
 from citywarden.serve.alerting import desk_of
+from citywarden.serve.rehearsal import rehearse
 from citywarden.settings import Settings
+from ingest.kinds import all_kinds
 
 ID = click.argument("alert")
 NOTE = click.option("--note", help="What there is to say.")
@@ -219,6 +223,62 @@ def show_measures(days: int, config: Path | None, data: Path | None, as_json: bo
     rows = [(name, one.count, one.median_s, one.p90_s, one.longest_s) for name, one in lengths.items()]
     print_table("time, s", ("", "alerts", "median", "90 %", "longest"), rows)
     print_table("noisiest rules", ("rule", "raised"), found.noisiest)
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+@configured
+def check(file: Path, config: Path | None, data: Path | None) -> None:
+    """Validate a routing file; every error at once as FILE:LINE: key: what is wrong, what was expected."""
+    settings = settings_of(config, data)
+    try:
+        routing = parse_routes(_read(file), str(file), settings.zone, settings.language)
+    except ConfigurationError as error:
+        _complain(error)
+    routes = "every alert to every target" if routing.routes.routes is None else f"{len(routing.routes.routes)} routes"
+    click.echo(f"{file}: {len(routing.routes.targets)} targets, {routes}: ok")
+
+
+@command.command("test")
+@click.argument("file", type=click.Path(path_type=Path))
+@configured
+@as_json
+def test(file: Path, config: Path | None, data: Path | None, as_json: bool) -> None:
+    """Play the scenarios of a file; prints the steps that differ, and ends with 1 when one does."""
+    settings = settings_of(config, data)
+    try:
+        outcomes = rehearse(_read(file), str(file), all_kinds(), settings.zone)
+    except ConfigurationError as error:
+        _complain(error)
+    failed = [outcome for outcome in outcomes if outcome.differences]
+    if as_json:
+        cases = [{"name": o.name, "passed": not o.differences, "differences": list(map(asdict, o.differences))}
+                 for o in outcomes]  # fmt: skip
+        print_json({"passed": len(outcomes) - len(failed), "failed": len(failed), "scenarios": cases})
+    else:
+        for outcome in failed:
+            for d in outcome.differences:
+                click.echo(f"{file}:{d.line}: {outcome.name}: {d.what} at {d.at_ms / 1000:g} s")
+                click.echo(f"  expected  {'; '.join(d.expected) or 'nothing'}")
+                click.echo(f"  got       {'; '.join(d.got) or 'nothing'}")
+        click.echo(f"{file}: {len(outcomes) - len(failed)} of {len(outcomes)} scenarios passed")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _complain(error: ConfigurationError) -> NoReturn:
+    for problem in error.problems:
+        click.echo(str(problem), err=True)
+    raise click.exceptions.Exit(1) from None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError as error:
+        raise ConfigurationError([Problem(str(file), None, "", error.strerror or "cannot be read")]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError([Problem(str(file), None, "", f"is not UTF-8: {error.reason}")]) from None
 
 
 def _whole(desk: Desk, beginning: str) -> str:
