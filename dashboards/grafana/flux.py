@@ -170,17 +170,17 @@ def worst(measurement: str, name: str, since: str, n: int, order: str = "top", f
     return Query(body, measurement, (name,))
 
 
+BY_FIELD = '\n  |> group(columns: ["_field"])\n'
+"""Put before a pivot: a few long tables are much quicker to turn than one for every device and field."""
+
+
 def table(measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
-    """One row a device: its newest values and when it last sent."""
+    """One row a device: its newest values and, as `_time`, when the server last heard of it."""
     keep = ", ".join(text(column) for column in ("device", "district", *fields, "_time"))
     body = (
-        "values = " + now(measurement, fields, since, filters).replace("\n", "\n  ") + "\n"
-        "times = " + now(measurement, ["received_ms"], since, filters).replace("\n", "\n  ") + "\n"
-        '  |> map(fn: (r) => ({r with _value: int(v: r._time) / 1000000, _field: "_time"}))\n'
-        'union(tables: [values |> drop(columns: ["_time"]), times |> drop(columns: ["_time"])])\n'
-        '  |> drop(columns: ["_start", "_stop"])\n'
-        '  |> pivot(rowKey: ["device"], columnKey: ["_field"], valueColumn: "_value")\n'
-        "  |> group()\n  |> map(fn: (r) => ({r with _time: time(v: r._time * 1000000)}))\n"
+        f"{now(measurement, (*fields, 'received_ms'), since, filters)}{BY_FIELD}"
+        '  |> pivot(rowKey: ["tenant", "district", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
+        "  |> map(fn: (r) => ({r with _time: time(v: r.received_ms * 1000000)}))\n"
         f"  |> keep(columns: [{keep}])"
     )
     return Query(body, measurement, (*fields, "received_ms"))
@@ -188,16 +188,15 @@ def table(measurement: str, fields: Sequence[str], since: str, filters: Filters 
 
 def placed(measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
     """One row a device that stands still: where it is (measurement `device`) and its newest values."""
-    home = now("device", ["lat", "lon", "name"], "3d", filters)
+    same = f"  |> filter(fn: (r) => r.kind == {text(measurement)})\n  |> last()"
+    home = now("device", ["lat", "lon", "name"], "3d", filters).replace("  |> last()", same)
     body = (
-        f"places = {home}\n"
-        f"  |> filter(fn: (r) => r.kind == {text(measurement)})\n"
-        '  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
-        f"values = {now(measurement, fields, since, filters)}\n"
+        f'places = {home}{BY_FIELD}  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
+        f"values = {now(measurement, fields, since, filters)}{BY_FIELD}"
         '  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
         "union(tables: [places, values])\n"
         '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
-        f"  |> group()\n  |> filter(fn: (r) => exists r.lat and exists r.{fields[0]})"
+        f"  |> filter(fn: (r) => exists r.lat and exists r.{fields[0]})"
     )
     return Query(body, measurement, tuple(fields), (("device", ("lat", "lon", "name")),))
 
@@ -206,8 +205,8 @@ def moving(fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query
     """One row a vehicle: its newest position and values."""
     chosen = ("lat", "lon", *fields)
     body = (
-        f'{now("vehicle", chosen, since, filters)}\n  |> drop(columns: ["_time", "_start", "_stop"])\n'
-        '  |> pivot(rowKey: ["device"], columnKey: ["_field"], valueColumn: "_value")\n  |> group()'
+        f"{now('vehicle', chosen, since, filters)}{BY_FIELD}"
+        '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")'
     )
     return Query(body, "vehicle", chosen)
 

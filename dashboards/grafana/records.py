@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboards.grafana.flux import TENANT, Filters, Query, now, only, ranged, text
+from dashboards.grafana.flux import BY_FIELD, TENANT, Filters, Query, now, only, ranged, text
 from dashboards.grafana.names import ALERT, INGEST, WORK
 
 ALERTS_BACK = "30d"
@@ -120,9 +120,9 @@ def alert_places(summary: str, filters: Filters = TENANT) -> Query:
         f'import "join"\n\nalerts = {_alerts("-" + ALERTS_BACK, filters, (), "")}\n  |> filter(fn: (r) => {listed})\n'
         f"  {_SIDE_BY_SIDE}\n  |> filter(fn: (r) => r.open)\n"
         f'  |> keep(columns: ["tenant", "kind", "device", "rule", "level", "{summary}"])\n'
-        f'places = {places}\n  |> drop(columns: ["_time", "_start", "_stop"])\n'
+        f"places = {places}{BY_FIELD}"
         '  |> pivot(rowKey: ["tenant", "kind", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
-        '  |> group()\n  |> keep(columns: ["tenant", "kind", "device", "lat", "lon"])\n'
+        '  |> keep(columns: ["tenant", "kind", "device", "lat", "lon"])\n'
         "join.inner(\n  left: alerts,\n  right: places,\n"
         "  on: (l, r) => l.tenant == r.tenant and l.kind == r.kind and l.device == r.device,\n"
         f"  as: (l, r) => ({{device: l.device, rule: l.rule, level: l.level, {summary}: l.{summary}, "

@@ -193,3 +193,12 @@ def test_maps_place_every_device_where_the_registry_has_it(city: City) -> None:
 def test_a_district_that_is_chosen_leaves_the_others_out(city: City) -> None:
     text = panel("gas", "燃气一张图").replace("${district:regex}", "(Luohu|Nanshan)")
     assert len(city.ask(text, 6)) == 2
+
+
+def test_tables_have_a_row_for_every_device_in_a_district_or_none(city: City) -> None:
+    rows = city.ask(panel("lights", "路灯（1 小时内）"), 6)
+    assert len(rows) == 5
+    assert {cell for row in rows for cell in row if cell.startswith("streetlight-")} == {
+        f"streetlight-{i}" for i in range(5)
+    }
+    assert len(city.ask(panel("sanitation", "车辆位置"), 6)) == 5

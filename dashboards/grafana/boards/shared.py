@@ -76,11 +76,10 @@ def lighting_rate(since: str, filters: flux.Filters) -> flux.Query:
     """Lit lamps over lamps commanded on; lamps that are silent are in neither."""
     fields = ("on", "commanded_on")
     body = (
-        f"{flux.now('streetlight', fields, since, filters)}\n"
-        '  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
-        '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")\n  |> group()\n'
+        f"{flux.now('streetlight', fields, since, filters)}{flux.BY_FIELD}"
+        '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
         "  |> filter(fn: (r) => r.commanded_on)\n"
-        '  |> rename(columns: {on: "_value"})\n  |> toFloat()\n  |> mean()'
+        '  |> rename(columns: {on: "_value"})\n  |> toFloat()\n  |> mean()\n  |> keep(columns: ["_value"])'
     )
     return flux.Query(body, "streetlight", fields)
 
