@@ -19,10 +19,12 @@ async def start(data: Path, *more: str) -> asyncio.subprocess.Process:
 
 async def line_with(process: asyncio.subprocess.Process, *words: bytes) -> bytes:
     assert process.stderr is not None
+    said = []
     async for line in process.stderr:
+        said.append(line.decode())
         if any(word in line for word in words):
             return line
-    raise AssertionError(f"the demo ended without saying {words!r}")
+    raise AssertionError(f"the demo ended without saying {words!r}:\n{''.join(said)}")
 
 
 async def test_it_shows_alerts_within_20_seconds_and_ends_by_itself_with_nothing_lost(tmp_path: Path) -> None:
