@@ -110,7 +110,7 @@ class TargetSettings(_Section):
     """Where alerts are sent."""
 
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    url: Annotated[str, _url("http", "https")]
+    url: Annotated[str, _url("http", "https", "smtp", "smtps")]
     secret: SecretStr | None = None
     format: str = "citywarden"
     language: Literal["zh-CN", "en"] | None = None

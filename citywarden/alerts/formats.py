@@ -1,13 +1,13 @@
 """The shapes a target may ask for: one row each, made of pure functions."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import orjson
 
-from citywarden.alerts import robots, signature
+from citywarden.alerts import mail, robots, signature
 from citywarden.alerts.letter import Letter, Notice, Request, counts
 from citywarden.alerts.target import Target
 from citywarden.alerts.verdicts import Answer, Judgement, judge_http, judge_robot
@@ -23,11 +23,13 @@ class Format:
     """`compose`: (letter, target, now_ms) -> request; `judge`: (answer, now_ms) -> what it means.
 
     `per_min`: messages a minute a receiver of this kind takes, None for no limit; more than that become digests.
+    `carry`: hands a request over by another way than HTTP, and says what came of it.
     """
 
     compose: Callable[[Letter, Target, int], Request]
     judge: Callable[[Answer, int], Judgement] = judge_http
     per_min: int | None = None
+    carry: Callable[[Request, Target], Awaitable[Judgement]] | None = None
 
 
 def citywarden(letter: Letter, target: Target, now_ms: int) -> Request:
@@ -78,12 +80,24 @@ def alertmanager(letter: Letter, target: Target, now_ms: int) -> Request:
     return _signed(orjson.dumps(body), "application/json", letter, target, now_ms)
 
 
+def misfit(format_: str, url: str) -> str | None:
+    """What is wrong about a url for a format, None when nothing is."""
+    if format_ == "email":
+        try:
+            mail.parse_postbox(url)
+        except ValueError as error:
+            return str(error)
+        return None
+    return None if url.startswith(("http://", "https://")) else "expected an address such as https://host/path"
+
+
 FORMATS: Mapping[str, Format] = {
     "citywarden": Format(citywarden),
     "alertmanager": Format(alertmanager),
     "cloudevents": Format(cloudevents),
     "wecom": Format(robots.wecom, partial(judge_robot, robots.WECOM_CODES), robots.PER_MIN),
     "dingtalk": Format(robots.dingtalk, partial(judge_robot, robots.DINGTALK_CODES), robots.PER_MIN),
+    "email": Format(mail.email, per_min=mail.PER_MIN, carry=mail.carry),
     "feishu": Format(robots.feishu, partial(judge_robot, robots.FEISHU_CODES), robots.PER_MIN),
 }
 

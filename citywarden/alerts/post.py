@@ -35,6 +35,8 @@ async def attempt(http: httpx.AsyncClient, target: Target, letter: Letter, clock
         return Judgement(Verdict.REFUSED, f"cannot be written as {target.format}: {error}")
     try:
         async with asyncio.timeout(target.timeout_s):
+            if form.carry is not None:
+                return await form.carry(request, target)
             answer = await _exchange(http, target, request.body, dict(request.headers), dict(request.query))
     except TimeoutError:
         return Judgement(Verdict.RETRY, f"no answer within {target.timeout_s:g} s")

@@ -25,7 +25,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from citywarden.alerts.circumstances import Manners
 from citywarden.alerts.flapping import Habit
-from citywarden.alerts.formats import FORMATS
+from citywarden.alerts.formats import FORMATS, misfit
 from citywarden.alerts.inhibition import Inhibition
 from citywarden.alerts.matching import DAYS, Hours, Matcher, Schedule
 from citywarden.alerts.routes import Route, Routes
@@ -66,7 +66,7 @@ class Row(BaseModel):
 
 class _Target(Row):
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")]
+    url: Annotated[str, Field(pattern=r"^(https?|smtps?)://[^/\s]+")]
     secret: str | None = None
     secret_file: Path | None = None
     format: str = "citywarden"
@@ -137,7 +137,8 @@ class Routing:
 
 
 def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = "") -> Routing:
-    """What a file's text says. `zone` of hours and of times in messages; `language` where a target names none.
+    """What a file's text says. `zone` of hours and of times in messages; `language` where a target names none. Secret
+    files are relative to the file.
 
     Raises ConfigurationError with every problem: file, line, key, what is wrong and what was expected.
     """
@@ -152,7 +153,8 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
     def wrong(path: tuple[str | int, ...], what: str) -> None:
         problems.append(Problem(file, line_of(lines, path), key_of(path), what))
 
-    targets = [_target(row, i, wrong, (zone, language, link)) for i, row in enumerate(parsed.targets)]
+    base = Path(file).parent
+    targets = [_target(row, i, wrong, (zone, language, link, base)) for i, row in enumerate(parsed.targets)]
     names = [target.name for target in targets]
     if not targets:
         wrong(("targets",), "it is empty, expected at least one target")
@@ -173,17 +175,19 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
 
 
 def _target(
-    row: _Target, i: int, wrong: Callable[[tuple[str | int, ...], str], None], ours: tuple[tzinfo, str, str]
+    row: _Target, i: int, wrong: Callable[[tuple[str | int, ...], str], None], ours: tuple[tzinfo, str, str, Path]
 ) -> Target:
-    zone, language, link = ours
+    zone, language, link, base = ours
     if row.format not in FORMATS:
         wrong(("targets", i, "format"), f"`{row.format}`, expected one of {', '.join(FORMATS)}")
+    elif (what := misfit(row.format, row.url)) is not None:
+        wrong(("targets", i, "url"), f"`{row.url}`, {what}")
     secret = row.secret
     if row.secret_file is not None:
         if secret is not None:
             wrong(("targets", i, "secret_file"), "both `secret` and `secret_file` are given, expected one of them")
         try:
-            secret = row.secret_file.read_text().strip()
+            secret = (base / row.secret_file).read_text().strip()
         except OSError as error:
             wrong(("targets", i, "secret_file"), f"{row.secret_file} cannot be read: {error.strerror}")
     target = Target(

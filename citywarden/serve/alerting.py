@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from citywarden.alerts.circumstances import Manners
 from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk, Desk
-from citywarden.alerts.formats import FORMATS
+from citywarden.alerts.formats import FORMATS, misfit
 from citywarden.alerts.machine import Policy
 from citywarden.alerts.routefile import Routing, parse_routes
 from citywarden.alerts.routes import Routes
@@ -137,6 +137,8 @@ def targets_of(settings: Settings) -> Sequence[Target]:
             expected = f"{one.format!r}: expected one of {', '.join(sorted(FORMATS))}"
             problems.append(Problem("configuration", None, f"{key}.format", expected))
             continue
+        if (what := misfit(one.format, one.url)) is not None:
+            problems.append(Problem("configuration", None, f"{key}.url", f"{one.url!r}: {what}"))
         if names.index(one.name) != i:
             problems.append(Problem("configuration", None, f"{key}.name", f"{one.name!r} stands there twice"))
         target = Target(

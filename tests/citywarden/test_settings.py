@@ -39,7 +39,7 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
             "FILE:4: mqtt.url: 'http://x': expected embedded or mqtt://... or mqtts://...",
             "FILE:5: mqtt.receive_max: 0: expected greater than or equal to 1",
             "FILE:6: mqtt.clientid: unknown key, did you mean client_id?",
-            "FILE:9: alerts.targets.0.url: 'ftp://x': expected http://... or https://...",
+            "FILE:9: alerts.targets.0.url: 'ftp://x': expected http://... or https://... or smtp://... or smtps://...",
             "$CITYWARDEN__API__LISTEN: api.listen: 'anywhere': expected host:port, such as 127.0.0.1:8080",
         ]
     )
