@@ -8,9 +8,9 @@ console and API read the live picture, the store and the desks
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from citywarden.alerts.delivery import Courier
@@ -30,6 +30,7 @@ from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
 from citywarden.serve.prepare import Prepared
 from citywarden.serve.stores import open_store
+from citywarden.serve.supervision import Run, kept_running, restored, stop
 from citywarden.serve.vitals import Rate, Vitals
 from citywarden.serve.workdesk import WorkDesk
 from citywarden.store.contract import Store
@@ -39,7 +40,7 @@ from ingest.broker import EmbeddedBroker
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoder
 from ingest.endpoint import Endpoint
-from ingest.mqtt import receive
+from ingest.mqtt import PATIENT, receive
 from ingest.pipeline import STORE_CONSUMER, Decoding, StoreDrain
 from ingest.registry import Registry
 from ingest.subscription import State, Status, Subscription
@@ -115,7 +116,7 @@ class _Builder:
         stack.push_async_callback(store.close)
         live = Live(self._p.kinds)
         seeding = asyncio.create_task(_seed(live, store), name="seed")
-        stack.push_async_callback(_stop, seeding)
+        stack.push_async_callback(stop, seeding)
         letters = DeadLetters(alerts.engine, settings.limits.dead_letters)
         decoding = Decoding(Decoder(self._p.kinds, registry.lookup), registry, self._clock_ms)
         drain = StoreDrain(log, decoding, store, letters, settings.store.batch)
@@ -132,7 +133,7 @@ class _Builder:
             lambda: len(registry), alerts.courier.troubles, crashed=self._crashed,
         )  # fmt: skip
         self._watch("store", drain.run)
-        self._watch("rules", _again(judge.run, lambda: judge.restore(self._fresh(workdesk))))
+        self._watch("rules", restored(judge.run, lambda: judge.restore(self._fresh(workdesk))))
         self._watch("alerts", lambda: attend(alerts.desk, settings.alerts.keep_days * DAY_MS, self._clock_ms))
         self._watch("chores", lambda: self._chores(log, store, exporter, vitals))
         if settings.store.url != "embedded":
@@ -196,22 +197,10 @@ class _Builder:
 
         return fresh
 
-    def _watch(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
-        """Run a part until the server stops. One that fails is named in the health and started again after a while."""
-
-        async def guarded() -> None:
-            wait_s = 1.0
-            while True:
-                try:
-                    await run()
-                except Exception as error:
-                    _log.exception("%s failed; it starts again in %.0f s", name, wait_s)
-                    self._crashed[name] = f"failed: {type(error).__name__}: {error}"[:200]
-                    await asyncio.sleep(wait_s)
-                    wait_s = min(60.0, wait_s * 2)
-                    self._crashed.pop(name, None)
-
-        self._stack.push_async_callback(_stop, asyncio.create_task(guarded(), name=name))
+    def _watch(self, name: str, run: Run) -> None:
+        """Run a part until the server stops."""
+        task = asyncio.create_task(kept_running(name, run, self._crashed), name=name)
+        self._stack.push_async_callback(stop, task)
 
     async def _broker(self) -> tuple[Endpoint, Endpoint]:
         """(where devices publish, where we subscribe): one and the same unless the broker is embedded."""
@@ -236,7 +225,7 @@ class _Builder:
         subscription = Subscription(
             broker, mqtt.client_id, (f"{share}city/#",), mqtt.receive_max, mqtt.keep_alive_s, expiry_s
         )  # fmt: skip
-        await receive(subscription, sink, observe)
+        await receive(subscription, sink, observe, replace(PATIENT, now_ms=self._clock_ms))
 
     async def _subscribed(self, vitals: Vitals) -> None:
         """Until the broker knows our subscription, so that nothing published from now on is missed; a broker that is
@@ -281,22 +270,6 @@ class _Builder:
             _log.warning("old readings cannot be dropped now: %s", error)
 
 
-def _again(
-    run: Callable[[], Awaitable[None]], restore: Callable[[], Awaitable[object]]
-) -> Callable[[], Awaitable[None]]:
-    """`run`, with `restore` before every time but the first."""
-    first = True
-
-    async def again() -> None:
-        nonlocal first
-        if not first:
-            await restore()
-        first = False
-        await run()
-
-    return again
-
-
 async def _seed(live: Live, store: Store) -> None:
     """The last known values, so that the wall is not empty after a restart; a store that is away leaves it empty."""
     try:
@@ -304,11 +277,6 @@ async def _seed(live: Live, store: Store) -> None:
             live.seed(await store.latest(kind))
     except Unavailable as error:
         _log.warning("the last known values cannot be read: %s", error)
-
-
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
 
 
 def _secret(data: Path) -> str:
