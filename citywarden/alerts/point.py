@@ -11,7 +11,7 @@ def alert_point(alert: Alert) -> Point:
     """The alert as it is now, at the time it was raised: writing it again after a change replaces the row.
 
     Tags do not change in an alert's life, so that it stays one row: severity, status and the times are fields.
-    `duration_s`: from raised to resolved, 0 while it is open.
+    `duration_s`: from raised to resolved, 0 while it is open. `lat`, `lon`: WGS-84, only where it has a place.
     """
     resolved_ms = alert.resolved_ms or 0
     return Point(
@@ -39,5 +39,6 @@ def alert_point(alert: Alert) -> Point:
             "summary_en": phrase(alert.summary, "en"),
             "acknowledged_by": alert.acknowledged_by or "",
             "stale": alert.stale,
+            **({"lat": alert.lat, "lon": alert.lon} if alert.lat is not None and alert.lon is not None else {}),
         },
     )

@@ -150,11 +150,14 @@ def course(measurement: str, name: str, filters: Filters) -> Query:
 def states(measurement: str, name: str, devices: int, filters: Filters = PLACE) -> Query:
     """A flag per device over time, for the first so many devices by name; only those are read."""
     body = (
+        'import "regexp"\nimport "strings"\n\n'
         f"chosen = {now(measurement, [name], '1h', filters)}\n"
         '  |> group()\n  |> keep(columns: ["device"])\n  |> sort(columns: ["device"])\n'
-        f'  |> limit(n: {devices})\n  |> findColumn(fn: (key) => true, column: "device")\n\n'
+        f"  |> limit(n: {devices})\n  |> map(fn: (r) => ({{r with device: regexp.quoteMeta(v: r.device)}}))\n"
+        '  |> findColumn(fn: (key) => true, column: "device")\n'
+        'these = regexp.compile(v: "^(" + strings.joinStr(arr: chosen, v: "|") + ")$")\n\n'
         f"{ranged(measurement, [name], filters)}\n"
-        "  |> filter(fn: (r) => contains(value: r.device, set: chosen))\n"
+        "  |> filter(fn: (r) => r.device =~ these)\n"
         "  |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)\n"
         '  |> group(columns: ["device"])\n  |> keep(columns: ["_time", "_value", "device"])'
     )

@@ -28,7 +28,7 @@ ALERT, WORK, INGEST, DEVICE = "alert", "work", "ingest", "device"
 FIELDS: Mapping[str, tuple[str, ...]] = {
     ALERT: (
         "id", "severity", "level", "status", "open", "reason", "value", "updated_ms", "resolved_ms", "duration_s",
-        "summary", "summary_en", "acknowledged_by", "stale",
+        "summary", "summary_en", "acknowledged_by", "stale", "lat", "lon",
     ),
     WORK: (
         "status", "met", "evidence", "reasons", "work_duration_s", "idle_in_work_s", "unknown_s", "planned_m",

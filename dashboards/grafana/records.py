@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboards.grafana.flux import BY_FIELD, TENANT, Filters, Query, now, only, ranged, text
+from dashboards.grafana.flux import TENANT, Filters, Query, now, only, ranged, text
 from dashboards.grafana.names import ALERT, INGEST, WORK
 
 ALERTS_BACK = "30d"
@@ -112,23 +112,15 @@ def marks(kinds: Sequence[str], summary: str) -> Query:
 
 
 def alert_places(summary: str, filters: Filters = TENANT) -> Query:
-    """Open alerts of things that stand still, where those are."""
-    fields = ("level", "open", summary)
+    """Open alerts where they are; those of things that stand nowhere in particular are left out."""
+    fields = ("level", "open", "lat", "lon", summary)
     listed = " or ".join(f"r._field == {text(name)}" for name in fields)
-    places = now("device", ["lat", "lon"], "3d", filters)
     body = (
-        f'import "join"\n\nalerts = {_alerts("-" + ALERTS_BACK, filters, (), "")}\n  |> filter(fn: (r) => {listed})\n'
-        f"  {_SIDE_BY_SIDE}\n  |> filter(fn: (r) => r.open)\n"
-        f'  |> keep(columns: ["tenant", "kind", "device", "rule", "level", "{summary}"])\n'
-        f"places = {places}{BY_FIELD}"
-        '  |> pivot(rowKey: ["tenant", "kind", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
-        '  |> keep(columns: ["tenant", "kind", "device", "lat", "lon"])\n'
-        "join.inner(\n  left: alerts,\n  right: places,\n"
-        "  on: (l, r) => l.tenant == r.tenant and l.kind == r.kind and l.device == r.device,\n"
-        f"  as: (l, r) => ({{device: l.device, rule: l.rule, level: l.level, {summary}: l.{summary}, "
-        "lat: r.lat, lon: r.lon}),\n)"
+        f"{_alerts('-' + ALERTS_BACK, filters, (), '')}\n  |> filter(fn: (r) => {listed})\n"
+        f"  {_SIDE_BY_SIDE}\n  |> filter(fn: (r) => r.open and exists r.lat)\n"
+        f'  |> keep(columns: ["device", "rule", "level", "{summary}", "lat", "lon"])'
     )
-    return Query(body, ALERT, fields, (("device", ("lat", "lon")),))
+    return Query(body, ALERT, fields)
 
 
 def _tasks(fields: Sequence[str], filters: Filters, operation: str = "") -> str:

@@ -120,7 +120,9 @@ def test_boards_ask_only_for_what_the_store_has(board: Any) -> None:
 
 
 def test_the_names_are_those_the_server_writes() -> None:
-    alert = Alert("a", "t", "gas.co", "gas", "d1", Severity.MAJOR, Status.FIRING, "threshold", NOON_MS, NOON_MS)
+    alert = Alert(
+        "a", "t", "gas.co", "gas", "d1", Severity.MAJOR, Status.FIRING, "threshold", NOON_MS, NOON_MS, lat=1, lon=2
+    )
     assert set(names.FIELDS["alert"]) <= alert_point(alert).fields.keys()
     place = device_point(device("gas"), NOON_MS)
     assert place is not None and place.measurement == names.DEVICE

@@ -94,7 +94,7 @@ def alerts(now_ms: int) -> list[Point]:
             at = now_ms - (i + 1) * MINUTE_MS * 10
             found.append(
                 Alert(f"{rule}-{severity}", "t", rule, kind, f"{kind}-{int(severity) % 5}", severity, Status.FIRING,
-                      "threshold", at, at, value=1.0, district="Futian", summary={"zh-CN": "甲", "en": "m"})
+                      "threshold", at, at, value=1.0, lat=22.5, lon=114.0, district="Futian", summary={"zh-CN": "甲", "en": "m"})
             )  # fmt: skip
     over = replace(found[0], status=Status.RESOLVED, resolved_ms=now_ms, raised_ms=now_ms - 7 * MINUTE_MS)
     return [alert_point(alert) for alert in (*found, over)]

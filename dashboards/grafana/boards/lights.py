@@ -17,7 +17,7 @@ def board(scene: Scene) -> Board:
     lit = Look(words=flags(say("亮", "lit"), say("灭", "off"), LAMP, GREY))
     lamps = Layer(
         say("路灯", "Lamps"),
-        flux.placed(KIND, ("on", "power_w", "commanded_on"), "1h"),
+        flux.placed(KIND, ("on", "power_w"), "1h"),
         "on",
         scene.label(KIND, "on"),
         lit,
@@ -59,7 +59,7 @@ def board(scene: Scene) -> Board:
 
 
 def _lamps(scene: Scene) -> Panel:
-    fields = ("on", "commanded_on", "dim_pct", "power_w", "voltage_v", "energy_kwh", "fault")
+    fields = ("on", "commanded_on", "power_w", "fault")
     columns = [
         ("device", column(scene.say("路灯", "Lamp"))),
         ("district", column(scene.say("区", "District"))),
