@@ -189,6 +189,15 @@ def table(measurement: str, fields: Sequence[str], since: str, filters: Filters 
     return Query(body, measurement, (*fields, "received_ms"))
 
 
+def saying(measurement: str, name: str, since: str, filters: Filters = PLACE) -> Query:
+    """One row for every device whose newest text in that field is not empty, and when it said so."""
+    body = (
+        f'{now(measurement, [name], since, filters)}\n  |> filter(fn: (r) => r._value != "")\n  |> group()\n'
+        '  |> keep(columns: ["device", "district", "_value", "_time"])'
+    )
+    return Query(body, measurement, (name,))
+
+
 def placed(measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
     """One row a device that stands still: where it is (measurement `device`) and its newest values."""
     same = f"  |> filter(fn: (r) => r.kind == {text(measurement)})\n  |> last()"

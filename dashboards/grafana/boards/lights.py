@@ -50,7 +50,7 @@ def board(scene: Scene) -> Board:
                 lit,
                 label="device",
             ).sized(24, 12),
-            _lamps(scene).sized(24, 9),
+            _faulty(scene).sized(24, 7),
             alert_list(scene, only_open=False, kinds=(KIND,)),
         ],
         [tenant(KIND), district(KIND)],
@@ -58,16 +58,12 @@ def board(scene: Scene) -> Board:
     )
 
 
-def _lamps(scene: Scene) -> Panel:
-    fields = ("on", "commanded_on", "power_w", "fault")
+def _faulty(scene: Scene) -> Panel:
     columns = [
         ("device", column(scene.say("路灯", "Lamp"))),
         ("district", column(scene.say("区", "District"))),
-        *((field, column(scene.label(KIND, field), _cell(scene, field))) for field in fields),
-        ("_time", column(scene.say("最近上报", "Last seen"))),
+        ("_value", column(scene.label(KIND, "fault"))),
+        ("_time", column(scene.say("上报时间", "Said at"))),
     ]
-    return grid(scene.say("路灯（1 小时内）", "Lamps, last hour"), flux.table(KIND, fields, "1h"), columns)
-
-
-def _cell(scene: Scene, field: str) -> Look | None:
-    return None if field == "fault" else scene.look(KIND, field)
+    title = scene.say("自报故障的路灯（1 小时内）", "Lamps that report a fault, last hour")
+    return grid(title, flux.saying(KIND, "fault", "1h"), columns)
