@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._messages: list[RawMessage] = []
         self._ids: list[int] = []
         self._bytes = 0
-        self._paused = self._hushed = False
+        self._paused = self._hushed = self._left = False
         self._answer: mqtt5.ConnAckPacket | None = None
         self._subscribed = False
         self._owed = 0
@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard = True
-        if self._ended:
+        if self._ended or self._left:
             return
         if self._rest:
             data, self._rest = self._rest + data, b""
@@ -269,10 +269,19 @@ class Connection(asyncio.Protocol):
         return True
 
     async def leave(self) -> None:
-        """Say goodbye and wait until it is out, a little while at most; the broker keeps the session."""
+        """Say goodbye and wait until the broker has closed, a little while at most; it keeps the session.
+
+        What still comes in is read and thrown away: a socket closed over unread data is reset, and a reset may take
+        our last acknowledgements with it.
+        """
         self._write(mqtt5.DisconnectPacket().write())
-        if self._transport is not None:
-            self._transport.close()
+        self._left = True
+        if self._transport is None:
+            return
+        if self._paused and not self._transport.is_closing():
+            self._transport.resume_reading()
+        for wait_s in (LEAVE_S, LEAVE_S):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LEAVE_S):
+                async with asyncio.timeout(wait_s):
                     await self._closed.wait()
+            self._transport.close()
