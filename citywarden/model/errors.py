@@ -3,6 +3,7 @@
 CitywardenError
 ├── ConfigurationError   a file or environment variable is wrong: all problems at once
 ├── Unavailable          a component (store, broker, database) does not answer now; trying again is right
+│   └── Occupied         it belongs to another process, most likely the running server
 └── NotFound             what was asked for does not exist
 """
 
@@ -42,6 +43,10 @@ class Unavailable(CitywardenError):
     def __init__(self, what: str, retry_after_s: float | None = None) -> None:
         super().__init__(what)
         self.retry_after_s = retry_after_s
+
+
+class Occupied(Unavailable):
+    """What was to be opened belongs to another process, most likely the running server."""
 
 
 class NotFound(CitywardenError):

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 import citywarden.serve.tables  # noqa: F401 (declares every table)
 from citywarden.database import connect
-from citywarden.model.errors import CitywardenError, ConfigurationError
+from citywarden.model.errors import CitywardenError, ConfigurationError, Occupied
 from citywarden.model.message import RawMessage
 from citywarden.serve.http import bind
 from citywarden.serve.prepare import Prepared, prepare
@@ -119,7 +119,10 @@ async def _store(prepared: Prepared, fix: bool) -> str:
         raise CitywardenError(f"{'; '.join(problems)} (doctor --fix does it)")
     if prepared.settings.store.url == "embedded" and not prepared.settings.store_path.exists():
         return "will be made at first start"
-    store = await open_store(prepared.settings, prepared.kinds)
+    try:
+        store = await open_store(prepared.settings, prepared.kinds)
+    except Occupied:
+        return "in use by the running server"
     try:
         counts = [await store.count(kind) for kind in prepared.kinds]
     finally:

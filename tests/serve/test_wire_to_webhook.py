@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import httpx
 
@@ -13,6 +15,7 @@ from ingest.publisher import Publisher
 from tests.builders import device
 from tests.serve.conftest import Serving
 
+ROOT = Path(__file__).parents[2]
 TOPIC = "city/t/gas/G1/telemetry"
 
 
@@ -150,3 +153,16 @@ async def test_what_a_device_says_of_itself_is_shown(serving: Serving) -> None:
             return (await api.get("/api/v1/devices")).json()["items"][0]["online"] is False
 
         await until(told)
+
+
+async def test_the_doctor_leaves_a_running_server_alone(serving: Serving, tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys; from pathlib import Path; from citywarden.serve.examination import examine; "
+        "from citywarden.settings import Settings; "
+        "print([c.found for c in asyncio.run(examine(Settings(data=Path(sys.argv[1])))) if c.name == 'store'])"
+    )
+    async with serving():
+        command = (sys.executable, "-c", script, str(tmp_path / "data"))
+        doctor = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
+        said, _ = await doctor.communicate()
+    assert said.decode().strip() == "['in use by the running server']"

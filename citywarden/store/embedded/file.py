@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import duckdb
 
-from citywarden.model.errors import CitywardenError, Unavailable
+from citywarden.model.errors import CitywardenError, Occupied, Unavailable
 
 Connection = duckdb.DuckDBPyConnection
 T = TypeVar("T")
@@ -172,7 +172,7 @@ class DuckFile:
 def _refusal(path: Path, error: Exception) -> CitywardenError:
     line = _first_line(error)
     if "lock" in line and isinstance(error, duckdb.IOException):
-        return Unavailable(f"{path}: another process has the store open: the running server owns it; ask it over HTTP")
+        return Occupied(f"{path}: another process has the store open: the running server owns it; ask it over HTTP")
     return CitywardenError(f"{path}: the store cannot be opened: {line}")
 
 
