@@ -17,6 +17,7 @@ from citywarden.serve.http import bind
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.stores import examine_store, open_store, set_up_store
 from citywarden.settings import Settings
+from dashboards.grafana import push
 from ingest.endpoint import Endpoint
 from ingest.mqtt import receive
 from ingest.subscription import State, Status, Subscription
@@ -60,6 +61,9 @@ async def examine(settings: Settings, fix: bool = False) -> Sequence[Check]:
     if prepared.endpoint is not None:
         endpoint = prepared.endpoint
         tries.append(("mqtt", lambda: _mqtt(endpoint), "check [mqtt] url, user and password, and that the broker runs"))
+    if settings.grafana.token is not None:
+        advice = "check [grafana] url and token, and the data source's own url and token in Grafana"
+        tries.append(("grafana", lambda: asyncio.to_thread(_grafana, settings), advice))
     for target in settings.alerts.targets:
         tries.append((f"target {target.name}", lambda url=target.url: _target(url), "check its url; nothing was sent"))  # type: ignore[misc]
     return await asyncio.gather(*(_try(*one, FIX_TIMEOUT_S if fix else TIMEOUT_S) for one in tries))
@@ -128,6 +132,12 @@ async def _store(prepared: Prepared, fix: bool) -> str:
     finally:
         await store.close()
     return "; ".join([*done, f"{sum(counts)} readings"])
+
+
+def _grafana(settings: Settings) -> str:
+    token = settings.grafana.token.get_secret_value() if settings.grafana.token else ""
+    with push.Grafana(settings.grafana.url, token) as grafana:
+        return push.examine(grafana)
 
 
 def _listen(settings: Settings) -> str:

@@ -13,7 +13,7 @@ from typing import Self
 import httpx
 
 from citywarden.model.errors import CitywardenError
-from dashboards.grafana.names import FOLDERS, LANGUAGES
+from dashboards.grafana.names import DATASOURCE, FOLDERS, LANGUAGES
 from dashboards.grafana.panels import Json
 from dashboards.grafana.render import Rendered, language_of, playlist, text_of
 
@@ -86,6 +86,16 @@ class Grafana:
         if not answer.is_success and answer.status_code != 404:
             raise GrafanaRefused(f"Grafana at {self.url} answers {answer.status_code} to {path}: {answer.text[:300]}")
         return answer
+
+
+def examine(grafana: Grafana) -> str:
+    """Grafana's words about the boards' data source when it reaches it. Raises GrafanaRefused when it does not."""
+    answer = grafana.get(f"/api/datasources/uid/{DATASOURCE}/health")
+    if answer is None:
+        what = "provision deploy/grafana/provisioning/datasources/influxdb.yaml"
+        raise GrafanaRefused(f"Grafana at {grafana.url} has no data source {DATASOURCE}: {what}")
+    message = answer.get("message") if isinstance(answer, dict) else None
+    return str(message or "the data source answers")
 
 
 def compare(grafana: Grafana, boards: Rendered) -> list[Change]:

@@ -1,17 +1,22 @@
 """Pushing boards to a fake Grafana that keeps what it is given: compared first, only differences written."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from citywarden.cli.dashboards import command
-from dashboards.grafana.push import Grafana, GrafanaRefused, apply, compare
+from citywarden.serve.examination import examine as doctor
+from citywarden.settings import GrafanaSettings, Settings
+from dashboards.grafana.push import Grafana, GrafanaRefused, apply, compare, examine
 from tests.grafana.material import default_boards
 
 BOARDS = default_boards()
@@ -27,11 +32,14 @@ class Kept:
     playlists: dict[str, dict[str, Any]] = field(default_factory=dict)
     writes: list[str] = field(default_factory=list)
     provisioned: set[str] = field(default_factory=set)
+    health: tuple[int, Any] = (200, {"status": "OK", "message": "datasource is working. 4 buckets found"})
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         *_, place, last = path.split("/")
         if method != "GET":
             self.writes.append(f"{method} {path}")
+        if last == "health":
+            return self.health
         if path == "/api/folders":
             self.folders[body["uid"]] = body
             return 200, body
@@ -152,3 +160,27 @@ def test_a_refusal_says_what_to_do(grafana: tuple[str, Kept]) -> None:
 def test_a_grafana_that_is_away_is_one_clear_line() -> None:
     with Grafana("http://127.0.0.1:9", TOKEN) as client, pytest.raises(GrafanaRefused, match="cannot be reached"):
         compare(client, BOARDS)
+
+
+def test_the_data_source_is_examined_in_grafanas_own_words(grafana: tuple[str, Kept]) -> None:
+    url, kept = grafana
+    with Grafana(url, TOKEN) as door:
+        assert examine(door) == "datasource is working. 4 buckets found"
+        kept.health = (400, {"status": "ERROR", "message": "unauthorized access"})
+        with pytest.raises(GrafanaRefused, match="unauthorized access"):
+            examine(door)
+        kept.health = (404, {"message": "data source not found"})
+        with pytest.raises(GrafanaRefused, match="no data source citywarden-influxdb"):
+            examine(door)
+
+
+def test_the_doctor_shows_a_data_source_that_does_not_answer(grafana: tuple[str, Kept], tmp_path: Path) -> None:
+    url, kept = grafana
+    settings = Settings(data=tmp_path, grafana=GrafanaSettings(url=url, token=SecretStr(TOKEN)))
+    checks = {check.name: check for check in asyncio.run(doctor(settings))}
+    assert checks["grafana"].ok
+    kept.health = (400, {"status": "ERROR", "message": "unauthorized access"})
+    check = {check.name: check for check in asyncio.run(doctor(settings))}["grafana"]
+    assert not check.ok
+    assert "unauthorized access" in check.found
+    assert "grafana" not in {check.name for check in asyncio.run(doctor(Settings(data=tmp_path)))}
