@@ -37,6 +37,9 @@ COUNT_S = 0.1
 STALL_S = 20.0
 """Nothing new for so long: what is missing is lost."""
 
+BACKLOG_S = 200
+"""The queue holds the messages of the last 200 s: less than after which a vehicle without data counts as offline."""
+
 STATION_S = 1.5
 """A consumer has been connected so long before it is asked to be idle."""
 
@@ -65,12 +68,9 @@ class Scene:
 async def prepare(folder: Path, influx: Influxd, count: int, devices: int) -> Scene:
     """A broker with the same messages queued for both consumers."""
     now_ms = wall_ms()
-    place = town(devices, now_ms)
-    messages = await speak(place, now_ms, count)
-    early_ms = messages[-1].at_ms - now_ms
-    # The backlog ends now, as one does that has grown while the consumer was away.
-    place = town(devices, now_ms - early_ms)
-    messages = await speak(place, now_ms - early_ms, count)
+    begin_ms = now_ms - BACKLOG_S * 1000
+    place = town(devices, begin_ms)
+    messages = await speak(place, begin_ms, count, count / BACKLOG_S)
     broker = Mosquitto(folder)
     await broker.start()
     await make_session(broker.endpoint, CLIENT_ID)
