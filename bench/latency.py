@@ -161,7 +161,7 @@ async def play(
 
 def figures(result: Result) -> dict[str, float]:
     """Percentiles in ms, and how many of the alerts came."""
-    found = {"rate": round(result.rate), "alerts": result.wanted, "arrived": len(result.delays_ms)}
+    found: dict[str, float] = {"rate": round(result.rate), "alerts": result.wanted, "arrived": len(result.delays_ms)}
     if not result.delays_ms:
         return found
     named = {"p50_ms": 50, "p95_ms": 95, "p99_ms": 99, "max_ms": 100}
