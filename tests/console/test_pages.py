@@ -291,7 +291,7 @@ def test_five_hundred_long_alerts_do_not_break_the_wall(browser: BrowserContext,
         before = int(page.inner_text(".cw-alerts h2 b"))
         tell(futian, "storm")
         until(lambda: page.inner_text(".cw-alerts h2 b"), str(before + 500))
-        assert page.locator("article").count() == 60
+        until(lambda: page.locator("article").count(), 60)
         until(lambda: page.locator(".cw-more").count(), 1)
         assert overflow(page) <= 0
         assert page.evaluate("document.querySelector('.cw-alerts').getBoundingClientRect().bottom <= innerHeight")
