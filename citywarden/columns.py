@@ -50,13 +50,7 @@ class Columns:
 
     def row(self, i: int) -> Reading:
         """Reading `i` with only the values it has, in the kind's own types."""
-        values: dict[str, JsonScalar] = {}
-        for quantity in self.kind.quantities:
-            if quantity.form is Form.TEXT:
-                if (word := self.texts[quantity.field][i]) is not None:
-                    values[quantity.field] = word
-            elif not np.isnan(value := self.fields[quantity.field][i]):
-                values[quantity.field] = bool(value) if quantity.form is Form.FLAG else float(value)
+        values = values_at(self.kind, self.fields, self.texts, i)
         given = self.ts_given is None or bool(self.ts_given[i])
         return Reading(self.devices[self.device[i]], int(self.ts_ms[i]), int(self.received_ms[i]), values, given)
 
@@ -75,6 +69,20 @@ class Columns:
             {name: column[index] for name, column in self.texts.items()},
             None if self.ts_given is None else self.ts_given[index],
         )
+
+
+def values_at(
+    kind: Kind, fields: Mapping[str, Floats], texts: Mapping[str, Sequence[str | None] | NDArray[np.object_]], i: int
+) -> dict[str, JsonScalar]:
+    """What row `i` of a kind's columns has, in the kind's own types; what is lacking (NaN, None) is left out."""
+    values: dict[str, JsonScalar] = {}
+    for quantity in kind.quantities:
+        if quantity.form is Form.TEXT:
+            if (word := texts[quantity.field][i]) is not None:
+                values[quantity.field] = word
+        elif not np.isnan(value := fields[quantity.field][i]):
+            values[quantity.field] = bool(value) if quantity.form is Form.FLAG else float(value)
+    return values
 
 
 def from_readings(kind: Kind, readings: Sequence[Reading]) -> Columns:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from citywarden.columns import Columns, Floats, Ints, Reading
+from citywarden.columns import Columns, Floats, Ints, Reading, values_at
 from citywarden.model.alert import Alert
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.kind import Form, JsonScalar, Kind, Kinds
+from citywarden.model.kind import Kind, Kinds
 from citywarden.model.work import TaskReport
 
 QUEUE_LIMIT = 1000
@@ -105,15 +105,8 @@ class _Table:
                 self.texts[name][slots[i]] = words[i]
 
     def reading(self, slot: int) -> Reading:
-        values: dict[str, JsonScalar] = {}
-        for q in self.kind.quantities:
-            if q.form is Form.TEXT:
-                if (word := self.texts[q.field][slot]) is not None:
-                    values[q.field] = word
-            elif not np.isnan(value := self.fields[q.field][slot]):
-                values[q.field] = bool(value) if q.form is Form.FLAG else float(value)
         ts_ms = int(self.ts_ms[slot])
-        return Reading(self.devices[slot], ts_ms, ts_ms, values)
+        return Reading(self.devices[slot], ts_ms, ts_ms, values_at(self.kind, self.fields, self.texts, slot))
 
 
 class Live:

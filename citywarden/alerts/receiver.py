@@ -56,7 +56,7 @@ class Receiver:
         """Serve on loopback, on a free port for 0, while the block runs; yields the address to post to."""
         with socket.create_server(("127.0.0.1", port)) as server_socket:
             config = uvicorn.Config(self.app, log_level="warning", access_log=False, lifespan="off", ws="none")
-            server = _Server(config)
+            server = QuietServer(config)
             serving = asyncio.create_task(server.serve([server_socket]))
             try:
                 yield f"http://127.0.0.1:{server_socket.getsockname()[1]}/"
@@ -102,7 +102,7 @@ class Receiver:
         )
 
 
-class _Server(uvicorn.Server):
+class QuietServer(uvicorn.Server):
     """Leaves the signals to the program it is part of."""
 
     @contextmanager

@@ -1,29 +1,21 @@
 """The HTTP side: API and console on one FastAPI app, served by uvicorn inside the server's own event loop."""
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
 
 from citywarden import __version__
+from citywarden.alerts.receiver import QuietServer
 from citywarden.model.errors import CitywardenError
 from dashboards.api import mount_api
 from dashboards.console import mount
 from dashboards.sources import Sources
 
 STOP_S = 3
-
-
-class _Quiet(uvicorn.Server):
-    """uvicorn without its own signal handlers: the server stops when its owner says so."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def application(sources: Sources, storage_secret: str) -> FastAPI:
@@ -55,7 +47,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=STOP_S, ws_max_queue=64
     )
-    server = _Quiet(config)
+    server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     try:
         while not server.started:
