@@ -10,6 +10,7 @@ from citywarden.live import Live
 from citywarden.model.alert import Alert, AlertQuery
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.dispatch import AlertEvent, Measures, Sending, SilenceNote
+from citywarden.model.identity import Identity
 from citywarden.model.kind import Kinds
 from citywarden.model.message import DeadLetter
 from citywarden.model.page import Page
@@ -18,6 +19,7 @@ from citywarden.store.contract import Store
 
 __all__ = [
     "AlertQuery",
+    "Audit",
     "Directory",
     "Dispatch",
     "Health",
@@ -90,6 +92,22 @@ class Directory(Protocol):
     async def get(self, key: DeviceKey) -> Device: ...
 
 
+class Audit(Protocol):
+    """The record of changes."""
+
+    async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None: ...
+
+
+class Unrecorded:
+    """An audit that keeps nothing, for parts shown on their own."""
+
+    async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
+        return None
+
+
+UNRECORDED = Unrecorded()
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """State of the server itself: per component `ok` or what is wrong, and the figures the wall shows."""
@@ -118,3 +136,4 @@ class Sources:
     now_ms: Callable[[], int]
     is_night: Callable[[float, float, int], bool]
     dispatch: Dispatch | None = None
+    audit: Audit = UNRECORDED

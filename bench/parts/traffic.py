@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from citywarden.model.device import Device
+from citywarden.sections import Settings
 from citywarden.serve.tables import open_database
-from citywarden.settings import Settings
 from fleet.city import City, Size, city
 from fleet.simulator import Doors, Simulator
 from ingest.kinds import all_kinds

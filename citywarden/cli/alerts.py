@@ -21,9 +21,9 @@ from citywarden.cli.options import as_json, configured, print_facts, print_json,
 from citywarden.model.alert import Alert, AlertQuery, Severity, Status
 from citywarden.model.errors import ConfigurationError, NotFound, Problem
 from citywarden.model.wire import alert_body, phrase, timestamp
+from citywarden.sections import Settings
 from citywarden.serve.alerting import desk_of
 from citywarden.serve.rehearsal import rehearse
-from citywarden.settings import Settings
 from ingest.kinds import all_kinds
 
 ID = click.argument("alert")

@@ -9,8 +9,8 @@ import click
 import dashboards
 from citywarden.cli.options import as_json, configured, print_json, settings_of
 from citywarden.model.kind import Form
+from citywarden.sections import Settings
 from citywarden.serve.prepare import NO_DISTRICTS, Districts, prepare
-from citywarden.settings import Settings
 from dashboards.grafana import push as pushing
 from dashboards.grafana import render as rendering
 from dashboards.grafana.colours import Limit

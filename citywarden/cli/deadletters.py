@@ -12,8 +12,8 @@ import click
 from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
 from citywarden.log.sqlite import SqliteLog
 from citywarden.model.message import DeadLetter, RawMessage, Reject
+from citywarden.sections import Settings
 from citywarden.serve.tables import open_database
-from citywarden.settings import Settings
 from ingest.deadletters import DeadLetters
 
 REASON = click.option("--reason", type=click.Choice([str(r) for r in Reject]), help="Only letters with this reason.")

@@ -10,8 +10,8 @@ import click
 
 from citywarden.cli.options import as_json, configured, print_facts, print_json, settings_of
 from citywarden.cli.running import run, until_stopped, wall_ms
+from citywarden.sections import Settings
 from citywarden.serve.demo import DemoOptions, Stage, Summary, demo, narrate
-from citywarden.settings import Settings
 
 
 @click.command("demo")

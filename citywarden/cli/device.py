@@ -12,8 +12,8 @@ from rich.progress import track
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import NotFound
+from citywarden.sections import Settings
 from citywarden.serve.tables import open_database
-from citywarden.settings import Settings
 from fleet import provisioning
 from ingest.kinds import all_kinds
 from ingest.registry import Registry

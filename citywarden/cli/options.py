@@ -10,7 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from citywarden.settings import Settings, load
+from citywarden.sections import Settings
+from citywarden.settings import load
 
 F = TypeVar("F", bound=Callable[..., object])
 

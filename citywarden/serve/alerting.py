@@ -19,8 +19,8 @@ from citywarden.alerts.target import Target
 from citywarden.model.alert import Severity
 from citywarden.model.device import Device, DeviceKey, Profile
 from citywarden.model.errors import ConfigurationError, Problem, Unavailable
+from citywarden.sections import Settings
 from citywarden.serve.tables import open_database
-from citywarden.settings import Settings
 from ingest.registry import Registry
 
 ATTEND_S = 1.0

@@ -17,9 +17,9 @@ from citywarden.alerts.receiver import Receiver
 from citywarden.model.alert import Alert, Status
 from citywarden.model.errors import CitywardenError
 from citywarden.model.message import Channel, parse_topic
+from citywarden.sections import AlertsSettings, ApiSettings, MqttSettings, Settings, StoreSettings, TargetSettings
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Clock, Options, Running, running
-from citywarden.settings import AlertsSettings, ApiSettings, MqttSettings, Settings, StoreSettings, TargetSettings
 from citywarden.store.contract import Fold
 from fleet.city import City, city
 from fleet.simulator import Doors, Simulator

@@ -13,10 +13,10 @@ import citywarden.serve.tables  # noqa: F401 (declares every table)
 from citywarden.database import connect
 from citywarden.model.errors import CitywardenError, ConfigurationError, Occupied
 from citywarden.model.message import RawMessage
+from citywarden.sections import Settings
 from citywarden.serve.http import bind
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.stores import examine_store, open_store, set_up_store
-from citywarden.settings import Settings
 from dashboards.grafana import push
 from ingest.endpoint import Endpoint
 from ingest.mqtt import receive

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.model.kind import Kinds
+from citywarden.sections import Settings
 from citywarden.serve.alerting import routing_of
-from citywarden.settings import Settings
 from fleet.plan import Plan, parse_plan
 from ingest.endpoint import Endpoint, Tls, parse_url
 from ingest.kinds import all_kinds

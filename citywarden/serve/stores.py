@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from citywarden.model.errors import Unavailable
 from citywarden.model.kind import Kinds
-from citywarden.settings import Settings
+from citywarden.sections import Settings
 from citywarden.store.contract import Store
 from citywarden.store.embedded import EmbeddedStore
 from citywarden.store.influx import InfluxStore, Keep, examine, set_up

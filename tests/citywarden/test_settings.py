@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from citywarden.model.errors import ConfigurationError
-from citywarden.settings import Settings, describe, load
+from citywarden.sections import Settings
+from citywarden.settings import describe, load
 
 
 def write(folder: Path, text: str) -> Path:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from citywarden.cli.dashboards import boards_of
-from citywarden.settings import Settings
+from citywarden.sections import Settings
 from dashboards.grafana.board import Board
 from dashboards.grafana.boards import all_boards
 from dashboards.grafana.colours import Limit

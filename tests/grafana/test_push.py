@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from citywarden.cli.dashboards import command
+from citywarden.sections import GrafanaSettings, Settings
 from citywarden.serve.examination import examine as doctor
-from citywarden.settings import GrafanaSettings, Settings
 from dashboards.grafana.push import Grafana, GrafanaRefused, apply, compare, examine
 from tests.grafana.material import default_boards
 

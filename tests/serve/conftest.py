@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from citywarden.alerts.receiver import Receiver
 from citywarden.cli.running import wall_ms
+from citywarden.sections import AlertsSettings, Settings, TargetSettings
 from citywarden.serve.prepare import prepare
 from citywarden.serve.server import Options, Running, running
-from citywarden.settings import AlertsSettings, Settings, TargetSettings
 
 SECRET = "whsec_bm90IGEgc2VjcmV0IGF0IGFsbA=="
 Serving = Callable[..., AbstractAsyncContextManager[tuple[Running, Receiver]]]

@@ -10,10 +10,10 @@ from httpx import ASGITransport, AsyncClient
 
 from citywarden.model.errors import ConfigurationError
 from citywarden.model.wire import timestamp
+from citywarden.sections import AlertsSettings, Settings, TargetSettings
 from citywarden.serve.alerting import routing_of
 from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.prepare import prepare
-from citywarden.settings import AlertsSettings, Settings, TargetSettings
 from dashboards.api import build_api
 from tests.alerts.alert_builders import MINUTE_MS, desk, file_engine, finding, target
 from tests.alerts.alert_builders import alert as alert_of

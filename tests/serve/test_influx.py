@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from citywarden.alerts.receiver import Receiver
 from citywarden.cli.running import wall_ms
+from citywarden.sections import AlertsSettings, Settings, StoreSettings, TargetSettings
 from citywarden.serve.examination import examine
 from citywarden.serve.prepare import prepare
 from citywarden.serve.server import Options, running
-from citywarden.settings import AlertsSettings, Settings, StoreSettings, TargetSettings
 from ingest.publisher import Publisher
 from tests.brokers import free_port
 from tests.builders import device

@@ -158,7 +158,7 @@ async def test_what_a_device_says_of_itself_is_shown(serving: Serving) -> None:
 async def test_the_doctor_leaves_a_running_server_alone(serving: Serving, tmp_path: Path) -> None:
     script = (
         "import asyncio, sys; from pathlib import Path; from citywarden.serve.examination import examine; "
-        "from citywarden.settings import Settings; "
+        "from citywarden.sections import Settings; "
         "print([c.found for c in asyncio.run(examine(Settings(data=Path(sys.argv[1])))) if c.name == 'store'])"
     )
     async with serving():

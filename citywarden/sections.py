@@ -1,0 +1,172 @@
+"""The sections of the configuration: keys, types, ranges and defaults."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+
+def _timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("expected an IANA time zone such as Asia/Shanghai")
+    return name
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(url: str) -> str:
+        if url.split("://", 1)[0] not in schemes or (("://" in url) != (url not in schemes)):
+            raise ValueError("expected " + " or ".join(s if s == "embedded" else f"{s}://..." for s in schemes))
+        return url
+
+    return AfterValidator(check)
+
+
+def _listen(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError("expected host:port, such as 127.0.0.1:8080")
+    return address
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class MqttSettings(_Section):
+    """The broker; `embedded` starts one on loopback."""
+
+    url: Annotated[str, _url("embedded", "mqtt", "mqtts")] = "embedded"
+    client_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")] = "citywarden"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    receive_max: Annotated[int, Field(ge=1, le=65535)] = 5000
+    keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    session_expiry_h: Annotated[int, Field(ge=1, le=24 * 365)] = 24 * 7
+    shared_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+
+
+class LogSettings(_Section):
+    """The durable log."""
+
+    path: Path | None = None
+
+
+class StoreSettings(_Section):
+    """The time-series store. `keep_days` is the embedded one's; `raw_days`, `minute_days` and `hour_days` are
+    InfluxDB's for readings and their minute and hour means; `compress`: gzip what is sent to it.
+    """
+
+    url: Annotated[str, _url("embedded", "influxdb", "influxdbs")] = "embedded"
+    token: SecretStr | None = None
+    keep_days: Annotated[int, Field(ge=1, le=3660)] = 400
+    raw_days: Annotated[int, Field(ge=1, le=3660)] = 30
+    minute_days: Annotated[int, Field(ge=1, le=3660)] = 180
+    hour_days: Annotated[int, Field(ge=1, le=36_600)] = 1825
+    compress: bool = False
+    batch: Annotated[int, Field(ge=1, le=50_000)] = 5000
+
+
+class DatabaseSettings(_Section):
+    """The SQL database of registry, alerts and dead letters; None: an SQLite file in the data folder."""
+
+    url: str | None = None
+
+
+class RegistrySettings(_Section):
+    unknown_devices: Literal["reject", "register"] = "reject"
+
+
+class RulesSettings(_Section):
+    """`file`: rule file, None for the built-in rules."""
+
+    file: Path | None = None
+
+
+class FleetSettings(_Section):
+    """`plan`: planned roads and zones as GeoJSON; `districts`: outlines for the map."""
+
+    plan: Path | None = None
+    districts: Path | None = None
+
+
+class TargetSettings(_Section):
+    """Where alerts are sent."""
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    url: Annotated[str, _url("http", "https", "smtp", "smtps")]
+    secret: SecretStr | None = None
+    format: str = "citywarden"
+    language: Literal["zh-CN", "en"] | None = None
+    min_severity: Literal["info", "minor", "major", "critical"] = "info"
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+
+
+class AlertsSettings(_Section):
+    """`routes`: routing file; `targets` here hear of everything beside it. `keep_days`: of resolved alerts, with their
+    history and deliveries.
+    """
+
+    routes: Path | None = None
+    keep_days: Annotated[int, Field(ge=1, le=3660)] = 400
+    targets: tuple[TargetSettings, ...] = ()
+    stale_after_min: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
+
+
+class ApiSettings(_Section):
+    listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
+    city_zh: str = "数字城管"
+    city_en: str = "City Command"
+
+
+class GrafanaSettings(_Section):
+    """Where `citywarden dashboards push` brings the boards; the token is that of a service account."""
+
+    url: Annotated[str, _url("http", "https")] = "http://127.0.0.1:3000"
+    token: SecretStr | None = None
+
+
+class LimitsSettings(_Section):
+    """`memory_mb`: what the embedded store may use; `dead_letters`: how many are kept, oldest go first."""
+
+    memory_mb: Annotated[int, Field(ge=64)] = 512
+    dead_letters: Annotated[int, Field(ge=100)] = 100_000
+
+
+class Settings(_Section):
+    """Everything that can be configured, with the defaults of one small server on loopback."""
+
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "city"
+    timezone: Annotated[str, AfterValidator(_timezone)] = "Asia/Shanghai"
+    language: Literal["zh-CN", "en"] = "zh-CN"
+    mqtt: MqttSettings = MqttSettings()
+    log: LogSettings = LogSettings()
+    store: StoreSettings = StoreSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    registry: RegistrySettings = RegistrySettings()
+    rules: RulesSettings = RulesSettings()
+    fleet: FleetSettings = FleetSettings()
+    alerts: AlertsSettings = AlertsSettings()
+    api: ApiSettings = ApiSettings()
+    grafana: GrafanaSettings = GrafanaSettings()
+    limits: LimitsSettings = LimitsSettings()
+    data: Path = Path("data")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def log_path(self) -> Path:
+        return self.log.path or self.data / "log.sqlite"
+
+    @property
+    def store_path(self) -> Path:
+        return self.data / "store.duckdb"
+
+    @property
+    def database_url(self) -> str:
+        return self.database.url or f"sqlite:///{self.data / 'citywarden.sqlite'}"
