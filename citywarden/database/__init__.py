@@ -9,6 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.compiler import DDLCompiler
 
+from citywarden.database import migration
 from citywarden.model.errors import CitywardenError
 
 metadata = MetaData(
@@ -56,6 +57,7 @@ def connect(url: str) -> Engine:
 
 def migrate(engine: Engine) -> None:
     """Make every table, column and index that is missing. Import the rooms that define tables before."""
+    migration.migrate(engine, metadata)
     metadata.create_all(engine)
     there = inspect(engine)
     with engine.begin() as connection:
