@@ -30,9 +30,9 @@ from citywarden.alerts.inhibition import Inhibition
 from citywarden.alerts.matching import DAYS, Hours, Matcher, Schedule
 from citywarden.alerts.routes import Route, Routes
 from citywarden.alerts.target import Target
-from citywarden.alerts.yamlfile import key_of, line_of, problem_of, read_yaml
 from citywarden.model.alert import Severity
 from citywarden.model.errors import ConfigurationError, Problem
+from citywarden.yamlfile import key_of, line_of, problem_of, read_yaml
 
 
 def listed(value: object) -> object:

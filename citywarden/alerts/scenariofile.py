@@ -22,8 +22,8 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 
 from citywarden.alerts.routefile import Row, Span, Texts, listed
-from citywarden.alerts.yamlfile import Lines, line_of, problem_of, read_yaml
 from citywarden.model.errors import ConfigurationError, Problem
+from citywarden.yamlfile import Lines, line_of, problem_of, read_yaml
 
 Scalar = bool | float | str
 DEEDS = ("acknowledge", "assign", "resolve", "close")
