@@ -57,7 +57,8 @@ class LogSettings(_Section):
 
 class StoreSettings(_Section):
     """The time-series store. `keep_days` is the embedded one's; `raw_days`, `minute_days` and `hour_days` are
-    InfluxDB's for readings and their minute and hour means; `compress`: gzip what is sent to it.
+    InfluxDB's for readings and their minute and hour means; `record_days` is both's for alerts, judged work and cases;
+    `compress`: gzip what is sent to InfluxDB.
     """
 
     url: Annotated[str, _url("embedded", "influxdb", "influxdbs")] = "embedded"
@@ -66,6 +67,7 @@ class StoreSettings(_Section):
     raw_days: Annotated[int, Field(ge=1, le=3660)] = 30
     minute_days: Annotated[int, Field(ge=1, le=3660)] = 180
     hour_days: Annotated[int, Field(ge=1, le=36_600)] = 1825
+    record_days: Annotated[int, Field(ge=1, le=36_600)] = 1825
     compress: bool = False
     batch: Annotated[int, Field(ge=1, le=50_000)] = 5000
 
@@ -130,10 +132,16 @@ class GrafanaSettings(_Section):
 
 
 class LimitsSettings(_Section):
-    """`memory_mb`: what the embedded store may use; `dead_letters`: how many are kept, oldest go first."""
+    """`memory_mb`: what the embedded store may use; `dead_letters`, `dead_letters_mb`: how many are kept, oldest go
+    first; `devices`: beyond so many none registers itself; `device_messages_per_min`: on each of a device's topics,
+    0 for any number.
+    """
 
     memory_mb: Annotated[int, Field(ge=64)] = 512
     dead_letters: Annotated[int, Field(ge=100)] = 100_000
+    dead_letters_mb: Annotated[int, Field(ge=1)] = 1024
+    devices: Annotated[int, Field(ge=1)] = 200_000
+    device_messages_per_min: Annotated[int, Field(ge=0)] = 12_000
 
 
 class Settings(_Section):

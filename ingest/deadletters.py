@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
     Integer,
     LargeBinary,
@@ -44,12 +45,16 @@ _TRIM_EVERY = 1000
 
 
 class DeadLetters:
-    """Keeps at most `limit` letters, the oldest go first; writing the same letter twice keeps one."""
+    """Keeps at most `limit` letters of `limit_bytes` in all, the oldest go first; writing the same letter twice keeps
+    one.
+    """
 
-    def __init__(self, engine: Engine, limit: int) -> None:
+    def __init__(self, engine: Engine, limit: int, limit_bytes: int = 1 << 30) -> None:
         self._engine = engine
         self._limit = limit
+        self._limit_bytes = limit_bytes
         self._since_trim = 0
+        self._bytes_since_trim = 0
 
     def add(self, letters: Sequence[DeadLetter]) -> int:
         """Write letters in one transaction; returns how many were new. Raises Unavailable when that fails."""
@@ -70,11 +75,22 @@ class DeadLetters:
             if fresh:
                 connection.execute(insert(dead_letters), [_row(letter) for letter in fresh])
             self._since_trim += len(fresh)
-            if self._since_trim >= _TRIM_EVERY:
-                self._since_trim = 0
-                newest = connection.execute(select(func.max(c.id))).scalar_one()
-                connection.execute(delete(dead_letters).where(c.id <= newest - self._limit))
+            self._bytes_since_trim += sum(len(letter.payload) for letter in fresh)
+            if self._since_trim >= _TRIM_EVERY or self._bytes_since_trim >= self._limit_bytes // 16:
+                self._since_trim = self._bytes_since_trim = 0
+                self._trim(connection)
         return len(fresh)
+
+    def _trim(self, connection: Connection) -> None:
+        c = dead_letters.c
+        newest = connection.execute(select(func.max(c.id))).scalar_one()
+        connection.execute(delete(dead_letters).where(c.id <= newest - self._limit))
+        held = 0
+        for number, size in connection.execute(select(c.id, func.length(c.payload)).order_by(c.id.desc())):
+            held += size
+            if held > self._limit_bytes:
+                connection.execute(delete(dead_letters).where(c.id <= number))
+                break
 
     def find(
         self, reason: str | None = None, limit: int = 100, before: int | None = None, replayed: bool = False

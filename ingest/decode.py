@@ -8,13 +8,14 @@ topic --> route (cached) --> telemetry, event --> JSON --> items of a kind --> C
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from citywarden.columns import Bools, Columns, Ints
 from citywarden.log.contract import Slice
 from citywarden.model.device import Device, DeviceKey
+from citywarden.model.inputs import PROFILE_NAME, Inputs, inputs_of
 from citywarden.model.kind import Kinds
 from citywarden.model.message import MAX_PAYLOAD_BYTES, Channel, DeadLetter, Reject, parse_topic
 from ingest import positions
@@ -67,11 +68,15 @@ class _Route:
 
 @dataclass(slots=True)
 class _Batch:
-    """Items of one kind as they are found: item, place of its device, index of its message, item number or -1."""
+    """Items of one kind as they are found: item, place of its device, index of its message, item number or -1.
+
+    `inputs`: places of devices whose model has names of its own.
+    """
 
     checks: Checks
     devices: list[Device]
     rows: list[tuple[Item, int, int, int]]
+    inputs: dict[int, Inputs] = field(default_factory=dict)
 
 
 class Decoder:
@@ -185,6 +190,8 @@ class _Decoding:
             if batch is None:
                 batch = self._batches[route.key.kind] = _Batch(self._decoder.checks(route.key.kind), [], [])
             target = (batch, len(batch.devices), route, None)
+            if PROFILE_NAME in device.profile and (inputs := inputs_of(device.profile[PROFILE_NAME])) is not None:
+                batch.inputs[len(batch.devices)] = inputs
             batch.devices.append(device)
         self._targets[topic] = target
         return target
@@ -239,7 +246,7 @@ class _Decoding:
                 part.first + i,
                 item,
                 message.topic,
-                message.payload,
+                message.payload[:MAX_PAYLOAD_BYTES],
                 message.received_ms,
                 why.reason,
                 why.detail,
@@ -249,6 +256,11 @@ class _Decoding:
     def _columns(self, batch: _Batch, received_ms: Ints) -> Columns:
         """The batch as columns sorted by (device, time), without what its checks refuse."""
         items, places, indices, numbers = zip(*batch.rows, strict=True)
+        if inputs := batch.inputs:
+            items = tuple(
+                inputs[place].apply(item) if place in inputs else item
+                for item, place in zip(items, places, strict=True)
+            )
         received = received_ms[np.array(indices)]
         found = batch.checks.gather(items, received)
         good = np.ones(len(items), np.bool_)

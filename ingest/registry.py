@@ -1,6 +1,7 @@
 """The registry: which devices exist. A table in the SQL database, and a picture of it in memory for the hot path."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -53,6 +54,7 @@ revisions = Table(
     Column("id", Integer, primary_key=True),
     Column("revision", BigInteger, nullable=False),
 )
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 class Watch:
@@ -81,12 +83,14 @@ class Registry:
     """Registered devices. Every change is written through; `refresh` takes in what other processes changed.
 
     Positions are kept as they were given, in the device's `crs`; `lookup` and watches give them as WGS-84.
-    With `register_unknown` a device that is not known is registered when it first speaks; otherwise it is unknown.
+    With `register_unknown` a device that is not known is registered when it first speaks, unless there are `most`
+    already or its name is odd; otherwise it is unknown.
     Not thread-safe: one event loop, or one command, owns it.
     """
 
-    def __init__(self, engine: Engine, register_unknown: bool = False) -> None:
+    def __init__(self, engine: Engine, register_unknown: bool = False, most: int = 200_000) -> None:
         self._engine = engine
+        self._most = most
         self._register_unknown = register_unknown
         self._known: dict[DeviceKey, Device] = {}
         self._placed: dict[DeviceKey, Device] = {}
@@ -111,7 +115,7 @@ class Registry:
     def lookup(self, key: DeviceKey) -> Device | None:
         """The device, or None when nobody knows it; never touches the database."""
         device = self._placed.get(key)
-        if device is None and self._register_unknown:
+        if device is None and self._register_unknown and len(self._known) < self._most and _usable(key):
             device = self._known[key] = self._placed[key] = self._fresh[key] = Device(*key)
         return device
 
@@ -203,6 +207,11 @@ class Registry:
             self._placed.pop(key, None)
         for watch in self._watches:
             watch.note(placed, gone)
+
+
+def _usable(key: DeviceKey) -> bool:
+    """Whether a name off the wire may become one of ours: the letters that commands and CSV files take too."""
+    return _NAME.fullmatch(key.id) is not None and _NAME.fullmatch(key.tenant) is not None
 
 
 def _place(device: Device) -> Device:

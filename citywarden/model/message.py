@@ -40,6 +40,7 @@ class Reject(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     MISSING_FIELD = "missing_field"
     REJECTED_BY_STORE = "rejected_by_store"
+    RATE_LIMITED = "rate_limited"
 
 
 class RawMessage(NamedTuple):
@@ -72,7 +73,8 @@ class Address:
 class DeadLetter:
     """A refused message or array item. `partition`, `offset`, `item` (-1: the whole message) name it for good.
 
-    `payload` holds the raw bytes of the whole message; `detail` says which field, value and expectation.
+    `payload` holds the raw bytes of the whole message, at most MAX_PAYLOAD_BYTES of them; `detail` says which field,
+    value and expectation.
     """
 
     partition: int

@@ -24,6 +24,7 @@ from citywarden.model.work import TaskReport, Verdict
 from citywarden.serve.alerting import Alerting, alerting, attend
 from citywarden.serve.desks import DeviceDesk, LetterDesk
 from citywarden.serve.dispatchdesk import DispatchDesk
+from citywarden.serve.door import Door
 from citywarden.serve.export import Exporter, vehicle_of, work_point
 from citywarden.serve.http import application, bind, serving
 from citywarden.serve.inventory import device_points
@@ -34,12 +35,13 @@ from citywarden.serve.supervision import Run, kept_running, restored, stop
 from citywarden.serve.vitals import Rate, Vitals
 from citywarden.serve.workdesk import WorkDesk
 from citywarden.store.contract import Store
-from citywarden.store.schema import MEASUREMENTS
+from citywarden.store.schema import MEASUREMENTS, RECORDS
 from dashboards.sources import Sources
 from ingest.broker import EmbeddedBroker
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoder
 from ingest.endpoint import Endpoint
+from ingest.limiter import Limiter
 from ingest.mqtt import PATIENT, receive
 from ingest.pipeline import STORE_CONSUMER, Decoding, StoreDrain
 from ingest.registry import Registry
@@ -108,7 +110,8 @@ class _Builder:
         listener = bind(self._listen())
         stack.callback(listener.close)
         alerts = await stack.enter_async_context(alerting(settings, self._clock_ms))
-        registry = Registry(alerts.engine, settings.registry.unknown_devices == "register")
+        limits = settings.limits
+        registry = Registry(alerts.engine, settings.registry.unknown_devices == "register", limits.devices)
         alerts.locate = registry.lookup
         log = await SqliteLog.open(settings.log_path)
         stack.push_async_callback(log.close)
@@ -117,7 +120,7 @@ class _Builder:
         live = Live(self._p.kinds)
         seeding = asyncio.create_task(_seed(live, store), name="seed")
         stack.push_async_callback(stop, seeding)
-        letters = DeadLetters(alerts.engine, settings.limits.dead_letters)
+        letters = DeadLetters(alerts.engine, limits.dead_letters, limits.dead_letters_mb << 20)
         decoding = Decoding(Decoder(self._p.kinds, registry.lookup), registry, self._clock_ms)
         drain = StoreDrain(log, decoding, store, letters, settings.store.batch)
         workdesk = WorkDesk(
@@ -145,7 +148,8 @@ class _Builder:
             dispatch=DispatchDesk(alerts.desk, alerts.courier, self._clock_ms, settings.zone),
         )  # fmt: skip
         broker, subscribed = await self._broker()
-        self._watch("mqtt", lambda: self._receive(subscribed, log, vitals))
+        door = Door(Limiter(limits.device_messages_per_min), letters, drain.dead, self._clock_ms)
+        self._watch("mqtt", lambda: self._receive(subscribed, log, vitals, door))
         await self._subscribed(vitals)
         await stack.enter_async_context(serving(application(sources, _secret(settings.data)), listener))
         host, port = listener.getsockname()[:2]
@@ -209,13 +213,15 @@ class _Builder:
         broker = await self._stack.enter_async_context(EmbeddedBroker(self._options.mqtt_port))
         return broker.endpoint, broker.v5_endpoint
 
-    async def _receive(self, broker: Endpoint, log: SqliteLog, vitals: Vitals) -> None:
+    async def _receive(self, broker: Endpoint, log: SqliteLog, vitals: Vitals, door: Door) -> None:
         async def sink(batch: Sequence[RawMessage]) -> None:
-            await log.append(batch)
-            vitals.received.add(len(batch))
+            if kept := await door.screen(batch):
+                await log.append(kept)
+                vitals.received.add(len(kept))
 
         def observe(status: Status) -> None:
             vitals.observe(status)
+            door.observe(status)
             if status.state in (State.REFUSED, State.LOST, State.STALLED):
                 _log.warning("mqtt %s: %s", status.state, status.detail)
 
@@ -262,10 +268,11 @@ class _Builder:
         await log.trim((STORE_CONSUMER, RULES_CONSUMER))
         if self._settings.store.url != "embedded":
             return
-        before_ms = self._clock_ms() - self._settings.store.keep_days * DAY_MS
+        wanted, now_ms = self._settings.store, self._clock_ms()
         try:
             for measurement in (*self._p.kinds, *MEASUREMENTS):
-                await store.trim(measurement, before_ms)
+                days = wanted.record_days if measurement in RECORDS else wanted.keep_days
+                await store.trim(measurement, now_ms - days * DAY_MS)
         except Unavailable as error:
             _log.warning("old readings cannot be dropped now: %s", error)
 
