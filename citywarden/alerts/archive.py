@@ -114,6 +114,23 @@ def _conditions(query: AlertQuery) -> list[ColumnElement[bool]]:
         conditions.append(t.c.updated_ms >= query.since_ms)
     if query.tenant is not None:
         conditions.append(t.c.tenant == query.tenant)
+    same = {
+        t.c.kind: query.kind, t.c.subject: query.subject, t.c.district: query.district,
+        t.c.assigned_to: query.assigned_to or None,
+    }  # fmt: skip
+    conditions += [column == wanted for column, wanted in same.items() if wanted is not None]
+    if query.assigned_to == "":
+        conditions.append(or_(t.c.assigned_to.is_(None), t.c.assigned_to == ""))
+    if query.raised_since_ms is not None:
+        conditions.append(t.c.raised_ms >= query.raised_since_ms)
+    if query.raised_until_ms is not None:
+        conditions.append(t.c.raised_ms < query.raised_until_ms)
+    if query.open is not None:
+        resolved = t.c.status == Status.RESOLVED.value
+        conditions.append(~resolved if query.open else resolved)
+    if query.text:
+        said = (t.c.id, t.c.rule, t.c.subject, t.c.summary, t.c.district, t.c.note, t.c.acknowledged_by, t.c.assigned_to)
+        conditions.append(or_(*(column.icontains(query.text, autoescape=True) for column in said)))
     if query.cursor is not None:
         before_ms, alert_id = _cursor(query.cursor)
         conditions.append(or_(t.c.updated_ms < before_ms, and_(t.c.updated_ms == before_ms, t.c.id < alert_id)))

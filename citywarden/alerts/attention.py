@@ -6,7 +6,7 @@ time passes                  -> RELEASED, OVERDUE, REMINDED
 it is lowered, acknowledged, resolved -> those who heard of it; a resolution also while it is held
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -81,14 +81,16 @@ def address(alert: Alert, change: Change, tell: bool, before: Attention, audienc
 
 
 def attend(alert: Alert, before: Attention, audience: Audience, now_ms: int,
-           restraint: Restraint = FREE) -> tuple[Change, Call] | None:  # fmt: skip
-    """What the passing of time, silences and other alerts make of an alert nobody has acknowledged; None: nothing."""
+           restraint: Restraint = FREE) -> Sequence[tuple[Change, Call]]:  # fmt: skip
+    """What the passing of time, silences and other alerts make of an alert nobody has acknowledged, one word for each
+    kind of thing: released, overdue, reminded. Every call remembers all who are told.
+    """
     if alert.status is not Status.FIRING or alert.stale:
-        return None
+        return ()
     if restraint.hold is not None:
         if alert.hold == restraint.hold:
-            return None
-        return Change.HELD, Call(replace(alert, hold=restraint.hold), replace(before, asked_ms=None))
+            return ()
+        return ((Change.HELD, Call(replace(alert, hold=restraint.hold), replace(before, asked_ms=None))),)
     since_ms = before.asked_ms or (now_ms if alert.hold else alert.updated_ms)
     summoned = audience.summon(alert, now_ms, now_ms - since_ms)
     new = {name: how for name, how in summoned.items() if name not in before.told}
@@ -100,14 +102,21 @@ def attend(alert: Alert, before: Attention, audience: Audience, now_ms: int,
     if alert.hold == Hold.FLAPPING:
         # What it did meanwhile was told to nobody.
         again = [name for name in sorted(before.told) if name in audience.names]
-    called = tuple(dict.fromkeys([*new, *again]))
-    if not called and not alert.hold:
-        return None
-    change = Change.REMINDED
-    if new or alert.hold:
-        change = Change.OVERDUE if any(how.overdue for how in new.values()) else Change.RELEASED
-    attention = Attention({**before.told, **dict.fromkeys(called, now_ms)}, since_ms)
-    return change, Call(replace(alert, hold=""), attention, called)
+    overdue = [name for name, how in new.items() if how.overdue]
+    released = [name for name in new if name not in overdue]
+    reminded: list[str] = []
+    if alert.hold:
+        released += again
+    else:
+        reminded = again
+    attention = Attention({**before.told, **dict.fromkeys([*new, *again], now_ms)}, since_ms)
+    free = replace(alert, hold="")
+    said = [(Change.RELEASED, released), (Change.OVERDUE, overdue), (Change.REMINDED, reminded)]
+    return [
+        (change, Call(free, attention, tuple(names)))
+        for change, names in said
+        if names or (change is Change.RELEASED and alert.hold and not overdue)
+    ]
 
 
 def wake_ms(alert: Alert, attention: Attention, audience: Audience) -> int | None:

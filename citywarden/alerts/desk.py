@@ -72,6 +72,10 @@ class AsyncDesk:
         """See `Desk.assign`."""
         return (await self._change(lambda: [self.desk.assign(alert_id, by, to, note, self._clock_ms())]))[0]
 
+    async def remark(self, alert_id: str, by: str, note: str) -> Alert:
+        """See `Desk.remark`."""
+        return (await self._change(lambda: [self.desk.remark(alert_id, by, note, self._clock_ms())]))[0]
+
     async def close_alert(self, alert_id: str, by: str, note: str | None) -> Alert:
         """See `Desk.close`."""
         return (await self._change(lambda: [self.desk.close(alert_id, by, note, self._clock_ms())]))[0]

@@ -75,7 +75,7 @@ class Draft:
         self._lines.append(_Line(uuid4().hex, event, step.tell))
 
     def call(self, key: Key, change: Change, call: Call) -> None:
-        """Add what time made of the open alert of `key`, which this draft has not touched before."""
+        """Add what time made of the open alert of `key`, which only time has touched in this draft."""
         before = self._base[key]
         self._known[call.alert.id] = before.version
         alert = replace(call.alert, updated_ms=self._now_ms)

@@ -5,14 +5,13 @@ or not at all and will be judged again. One open alert per (tenant, rule, subjec
 also kept in memory, and read again when another process turns out to have changed it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from citywarden.alerts import archive, machine, progress, silences
 from citywarden.alerts.attention import Audience, attend
@@ -22,12 +21,12 @@ from citywarden.alerts.draft import Draft, Overtaken
 from citywarden.alerts.flapping import Key, Turns
 from citywarden.alerts.inhibition import ProfileOf
 from citywarden.alerts.machine import Birth, Policy
-from citywarden.alerts.progress import Position, Snapshot
+from citywarden.alerts.progress import Judged, Position, Snapshot
 from citywarden.alerts.records import Entry, Event
 from citywarden.alerts.silences import Silence
+from citywarden.alerts.transactions import reading, transaction
 from citywarden.model.alert import Alert, AlertQuery, Finding, Severity, Status
 from citywarden.model.device import Profile
-from citywarden.model.errors import Unavailable
 from citywarden.model.page import Page
 
 R = TypeVar("R")
@@ -37,9 +36,6 @@ OpenKey = tuple[str, str, str, str, Severity]
 
 TRIES = 5
 """How often a transaction is tried when other processes change the same alerts."""
-
-IDLE_POSITION_MS = 1000
-"""Positions that changed no alert are saved at most this often: judging those messages again changes nothing."""
 
 
 def _nowhere(_tenant: str, _kind: str, _subject: str) -> str:
@@ -71,9 +67,7 @@ class Desk:
         self._audience = audience
         self._policy = policy
         self._district = district
-        self._consumer = consumer
-        self._position: dict[int, int] = {}
-        self._position_saved_ms = 0
+        self._judged = Judged(consumer)
         self._open: dict[Key, Entry] = {}
         self._around = Circumstances(audience, manners, profile_of)
         self._around_known = False
@@ -89,7 +83,7 @@ class Desk:
         Returns the alerts that changed, as they are now, without those nobody is told of (pending). Findings of
         messages that lie wholly before the saved position are known already and are ignored.
         """
-        if self._is_old(consumed):
+        if self._judged.covers(consumed):
             return []
 
         def judge(draft: Draft) -> None:
@@ -117,6 +111,10 @@ class Desk:
         return self._by_hand(
             alert_id, by, note, now_ms, lambda alert, by, note, now_ms: machine.assign(alert, by, to, note, now_ms)
         )
+
+    def remark(self, alert_id: str, by: str, note: str, now_ms: int) -> Alert:
+        """Say something about an alert, open or not, without changing what it is. Raises NotFound."""
+        return self._by_hand(alert_id, by, note, now_ms, machine.remark)
 
     def resolve(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
         """End an alert by hand. One that is resolved stays as it is. Raises NotFound."""
@@ -157,7 +155,7 @@ class Desk:
         Returns the alerts that changed, as they are now.
         """
         self._acquaint(now_ms)
-        with self._reading() as connection:
+        with reading(self.engine) as connection:
             theirs, self._seen_event = archive.read_foreign(connection, self._writer, self._seen_event)
             self._around.take_silences(silences.read(connection, now_ms))
         news = [alert for entry in theirs if (alert := self._take_foreign(entry, now_ms))]
@@ -169,8 +167,8 @@ class Desk:
                 if entry is None:
                     continue
                 restraint = self._around.restraint(entry.alert, now_ms)
-                if outcome := attend(entry.alert, entry.attention, self._audience, now_ms, restraint):
-                    draft.call(key, *outcome)
+                for change, call in attend(entry.alert, entry.attention, self._audience, now_ms, restraint):
+                    draft.call(key, change, call)
 
         draft = self._settle(attend_to, {}, now_ms)
         for key in due:
@@ -197,13 +195,13 @@ class Desk:
     def _acquaint(self, now_ms: int) -> None:
         """Learn the circumstances, the first time they are asked for."""
         if not self._around_known:
-            with self._reading() as connection:
+            with reading(self.engine) as connection:
                 self._around.load(connection, self._open, now_ms)
             self._around_known = True
 
     def _entry(self, alert_id: str) -> Entry:
         """The alert as the database has it; memory is brought up to it where another process was at work."""
-        with self._reading() as connection:
+        with reading(self.engine) as connection:
             found = archive.read_entry(connection, alert_id)
         if found.alert.open and self._open.get(found.alert.key) != found:
             self._reload()
@@ -224,34 +222,34 @@ class Desk:
 
     def get(self, alert_id: str) -> Alert:
         """Raises NotFound."""
-        with self._reading() as connection:
+        with reading(self.engine) as connection:
             return archive.read_entry(connection, alert_id).alert
 
     def find(self, query: AlertQuery) -> Page[Alert]:
-        with self._reading() as connection:
+        with reading(self.engine) as connection:
             return archive.find(connection, query)
 
     def history(self, alert_id: str) -> Sequence[Event]:
         """Every change of an alert, oldest first. Raises NotFound."""
-        with self._reading() as connection:
+        with reading(self.engine) as connection:
             return archive.read_history(connection, alert_id)
 
     def trim(self, before_ms: int) -> int:
         """Drop what was resolved before, with its history and deliveries; returns how many alerts."""
-        with self._transaction() as connection:
+        with transaction(self.engine) as connection:
             return archive.trim(connection, before_ms)
 
     # -- restart -------------------------------------------------------------------------------------------------
 
     def position(self) -> dict[int, int]:
         """How far the log is judged, as the database has it: reading may start here after a crash."""
-        return dict(self._position)
+        return self._judged.position
 
     def save_position(self, consumed: Position) -> None:
         """Save a position that changed no alert at once (at shutdown)."""
-        with self._transaction() as connection:
-            progress.write_position(connection, self._consumer, consumed)
-        self._advance(consumed)
+        with transaction(self.engine) as connection:
+            self._judged.write(connection, consumed)
+        self._judged.advance(consumed)
 
     def save_snapshot(self, name: str, position: Position, data: bytes) -> None:
         """Keep the state a consumer had at `position`; the newest one stays."""
@@ -266,12 +264,12 @@ class Desk:
 
     def read(self, work: Callable[[Connection], R]) -> R:
         """Run a reading on the database."""
-        with self._reading() as connection:
+        with reading(self.engine) as connection:
             return work(connection)
 
     def write(self, work: Callable[[Connection], R]) -> R:
         """Run a change in a transaction."""
-        with self._transaction() as connection:
+        with transaction(self.engine) as connection:
             return work(connection)
 
     # -- inside --------------------------------------------------------------------------------------------------
@@ -282,46 +280,28 @@ class Desk:
             self._acquaint(now_ms)
             draft = Draft(self._open, now_ms, self._writer)
             build(draft)
-            if draft.empty and not self._position_due(consumed, now_ms):
+            if draft.empty and not self._judged.due(consumed, now_ms):
                 return draft
             restrain, turns = self._around.restrain(draft, now_ms)
             draft.address(self._audience, restrain)
             try:
-                with self._transaction() as connection:
+                with transaction(self.engine) as connection:
                     draft.write(connection)
-                    progress.write_position(connection, self._consumer, consumed)
+                    self._judged.write(connection, consumed)
             except (IntegrityError, Overtaken):
                 if attempt == TRIES - 1:
                     raise
                 self._reload()
                 continue
             self._accept(draft, turns, now_ms)
-            self._advance(consumed)
-            if consumed:
-                self._position_saved_ms = now_ms
+            self._judged.advance(consumed, now_ms)
             return draft
         raise AssertionError("unreachable")
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self.engine.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            raise Unavailable(f"database: {error.orig}") from error
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        try:
-            with self.engine.connect() as connection:
-                yield connection
-        except OperationalError as error:
-            raise Unavailable(f"database: {error.orig}") from error
-
     def _reload(self) -> None:
-        with self._reading() as connection:
+        with reading(self.engine) as connection:
             self._open = {entry.alert.key: entry for entry in archive.read_open(connection)}
-            self._position = progress.read_position(connection, self._consumer)
+            self._judged.read(connection)
             self._seen_event = archive.last_event(connection)
         self._around_known = False
 
@@ -330,16 +310,3 @@ class Desk:
         self._around.accept(draft, turns, now_ms)
         for event in draft.events:
             self.counters.note(event)
-
-    def _advance(self, consumed: Position) -> None:
-        for partition, offset in consumed.items():
-            self._position[partition] = max(offset, self._position.get(partition, offset))
-
-    def _is_old(self, consumed: Position) -> bool:
-        """Wholly before what is saved: every partition at or behind, one of them behind."""
-        known = [(offset, self._position.get(partition, -1)) for partition, offset in consumed.items()]
-        return all(new <= saved for new, saved in known) and any(new < saved for new, saved in known)
-
-    def _position_due(self, consumed: Position, now_ms: int) -> bool:
-        ahead = any(offset > self._position.get(partition, -1) for partition, offset in consumed.items())
-        return ahead and now_ms - self._position_saved_ms >= IDLE_POSITION_MS

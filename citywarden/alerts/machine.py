@@ -107,6 +107,13 @@ def acknowledge(alert: Alert, by: str, note: str | None, now_ms: int) -> Step:
     return Step(alert, Change.UNCHANGED, tell=False)
 
 
+def remark(alert: Alert, _by: str, note: str | None, now_ms: int) -> Step:
+    """Somebody says something; nothing else changes."""
+    if alert.status is Status.PENDING or not note:
+        return Step(alert, Change.UNCHANGED, tell=False)
+    return Step(replace(alert, note=note, updated_ms=now_ms), Change.NOTED, tell=False)
+
+
 def resolve(alert: Alert, by: str, note: str | None, now_ms: int) -> Step:
     """Somebody ends the alert by hand. It is raised again only when its condition went away and came back."""
     if alert.status not in (Status.FIRING, Status.ACKNOWLEDGED):

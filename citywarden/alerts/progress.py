@@ -14,6 +14,10 @@ Position = Mapping[int, int]
 """Partition -> offset of the next message to judge."""
 
 
+IDLE_POSITION_MS = 1000
+"""Positions that changed no alert are saved at most this often: judging those messages again changes nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """State of a consumer as it was at `position`."""
@@ -53,6 +57,43 @@ def write_position(connection: Connection, consumer: str, position: Position) ->
         ),
         [{"consumer": consumer, "partition": p, "offset": o} for p, o in position.items()],
     )
+
+
+class Judged:
+    """How far a consumer has judged the log, in memory beside the database."""
+
+    def __init__(self, consumer: str) -> None:
+        self._consumer = consumer
+        self._position: dict[int, int] = {}
+        self._saved_ms = 0
+
+    @property
+    def position(self) -> dict[int, int]:
+        return dict(self._position)
+
+    def read(self, connection: Connection) -> None:
+        """Begin where the database says."""
+        self._position = read_position(connection, self._consumer)
+
+    def write(self, connection: Connection, consumed: Position) -> None:
+        write_position(connection, self._consumer, consumed)
+
+    def advance(self, consumed: Position, now_ms: int | None = None) -> None:
+        """What was consumed is written; `now_ms`: in the course of work, which need not be saved again soon."""
+        for partition, offset in consumed.items():
+            self._position[partition] = max(offset, self._position.get(partition, offset))
+        if consumed and now_ms is not None:
+            self._saved_ms = now_ms
+
+    def covers(self, consumed: Position) -> bool:
+        """Wholly before what is saved: every partition at or behind, one of them behind."""
+        known = [(offset, self._position.get(partition, -1)) for partition, offset in consumed.items()]
+        return all(new <= saved for new, saved in known) and any(new < saved for new, saved in known)
+
+    def due(self, consumed: Position, now_ms: int) -> bool:
+        """Whether a position that changed no alert is to be saved now."""
+        ahead = any(offset > self._position.get(partition, -1) for partition, offset in consumed.items())
+        return ahead and now_ms - self._saved_ms >= IDLE_POSITION_MS
 
 
 def save_snapshot(engine: Engine, name: str, snapshot: Snapshot) -> None:

@@ -124,6 +124,17 @@ Index(
     postgresql_where=_is_waiting,
 )
 
+delivery_attempt = Table(
+    "delivery_attempt",
+    metadata,
+    Column("seq", _Serial, primary_key=True, autoincrement=True),
+    Column("delivery", BigInteger, ForeignKey("outbox.seq", ondelete="CASCADE"), nullable=False, index=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("code", Integer),
+    Column("detail", Text),
+)
+
 target_state = Table(
     "target_state",
     metadata,

@@ -118,7 +118,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class AlertQuery:
-    """Which alerts: None means any. `since_ms`: updated at or after."""
+    """Which alerts: None means any. `since_ms`: updated at or after; `raised_since_ms`: raised at or after.
+
+    `open`: firing or acknowledged. `assigned_to` "": to nobody. `text` stands somewhere in what is said of the alert.
+    """
 
     status: Status | None = None
     rule: str | None = None
@@ -127,3 +130,11 @@ class AlertQuery:
     tenant: str | None = None
     limit: int = 100
     cursor: str | None = None
+    kind: str | None = None
+    subject: str | None = None
+    district: str | None = None
+    assigned_to: str | None = None
+    raised_since_ms: int | None = None
+    raised_until_ms: int | None = None
+    text: str | None = None
+    open: bool | None = None

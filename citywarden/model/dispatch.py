@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from citywarden.model.alert import Alert
+from citywarden.model.alert import Alert, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,56 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """One attempt to send a message: `state` as it was afterwards, the receiver's code and words."""
+
+    at_ms: int
+    state: str
+    code: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A message as it goes to its target, without what is secret. `together`: the ids of the messages in its digest.
+
+    `attempts`: oldest first. `body` is text; `address` and `headers` have secrets blotted out.
+    """
+
+    sending: Sending
+    format: str
+    address: str
+    headers: Mapping[str, str]
+    body: str
+    attempts: Sequence[Tried]
+    together: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TargetHealth:
+    """How a target does. `state`: ok, failing, held (it named a time), disabled (it wants no more), gone (it is no
+    longer configured, but messages wait for it).
+
+    `since_ms`: disabled since, or held until. `error`: words of the last failure.
+    """
+
+    name: str
+    format: str
+    address: str
+    state: str
+    waiting: int = 0
+    ok_ms: int | None = None
+    error_ms: int | None = None
+    error: str | None = None
+    since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SilenceNote:
-    """For a while nobody is told of alerts that fit; each list holds patterns with `*` and `?`, empty means any."""
+    """For a while nobody is told of alerts that fit; each list holds patterns with `*` and `?`, empty means any.
+
+    `severity`: alerts at least so severe, `up_to`: at most.
+    """
 
     starts_ms: int
     ends_ms: int
@@ -53,6 +101,8 @@ class SilenceNote:
     id: str = ""
     created_ms: int = 0
     ended_by: str | None = None
+    severity: Severity = Severity.INFO
+    up_to: Severity = Severity.CRITICAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +116,22 @@ class Lengths:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one rule, or one district, has to do with it."""
+
+    name: str
+    raised: int
+    open: int
+    to_acknowledge: Lengths
+    to_resolve: Lengths
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """How alerts are worked off. `open_by_age`: bucket -> open alerts; `per_day`: date -> rule -> raised.
 
-    `noisiest`: (rule, raised), most first. Alerts that nobody acknowledged or resolved are not in the lengths.
+    `noisiest`: (rule, raised), most first; `rules`, `districts`: the same with what became of them. Alerts that nobody
+    acknowledged or resolved are not in the lengths. `open_by_age` counts every open alert, whenever it was raised.
     """
 
     raised: int
@@ -78,3 +140,5 @@ class Measures:
     to_resolve: Lengths
     per_day: Mapping[str, Mapping[str, int]]
     noisiest: Sequence[tuple[str, int]]
+    rules: Sequence[Share] = ()
+    districts: Sequence[Share] = ()
