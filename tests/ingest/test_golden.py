@@ -18,7 +18,7 @@ CASES = sorted(GOLDEN.glob("*/*.json"))
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_golden_payload(path: Path) -> None:
     case: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    who = device(path.parent.name)
+    who = device(path.parent.name, profile=case.get("profile", {}))
     topic = f"city/{who.tenant}/{who.kind}/{who.id}/telemetry"
     message = RawMessage(topic, case["payload"].encode(), case["received_ms"])
     decoded = Decoder(KINDS, {who.key: who}.get).decode(Slice(0, 100, (message,)))
