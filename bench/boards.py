@@ -141,7 +141,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, influxd(Path(folder)) as server:
         bucket, now_ms = server.make_bucket(), time.time_ns() // 1_000_000
         url = server.url(bucket)
-        asyncio.run(set_up(url, server.token, KINDS, Keep(None, None, None)))
+        asyncio.run(set_up(url, server.token, KINDS, Keep(None, None, None, None)))
         begin = time.perf_counter()
         lines = fill(server, bucket, now_ms, given.devices)
         asyncio.run(points(url, server.token, now_ms, given.devices))

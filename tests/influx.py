@@ -47,18 +47,19 @@ class Influxd:
     def url(self, bucket: str) -> str:
         return f"influxdb://127.0.0.1:{self.port}/city/{quote(bucket, safe='')}"
 
-    def make_bucket(self) -> str:
-        """A new bucket that keeps its rows for ever; returns its name."""
+    def make_bucket(self, *beside: str) -> str:
+        """A new bucket that keeps its rows for ever, and those with these suffixes beside it; returns its name."""
         name, headers = f"test-{secrets.token_hex(6)}", {"Authorization": f"Token {self.token}"}
         orgs = httpx.get(f"{self.base}/api/v2/orgs", params={"org": "city"}, headers=headers, timeout=30).json()
-        body = {"name": name, "orgID": orgs["orgs"][0]["id"], "retentionRules": []}
-        httpx.post(f"{self.base}/api/v2/buckets", json=body, headers=headers, timeout=30).raise_for_status()
+        for suffix in ("", *beside):
+            body = {"name": name + suffix, "orgID": orgs["orgs"][0]["id"], "retentionRules": []}
+            httpx.post(f"{self.base}/api/v2/buckets", json=body, headers=headers, timeout=30).raise_for_status()
         return name
 
 
 @contextlib.contextmanager
-def influxd(folder: Path) -> Iterator[Influxd]:
-    """A running influxd; skips the test where there is none."""
+def influxd(folder: Path, tasks: bool = False) -> Iterator[Influxd]:
+    """A running influxd, which runs no tasks unless asked to; skips the test where there is none."""
     program = find_influxd()
     if program is None:
         pytest.skip(HOW)
@@ -70,7 +71,7 @@ def influxd(folder: Path) -> Iterator[Influxd]:
         f"--bolt-path={folder / 'influxd.bolt'}",
         f"--sqlite-path={folder / 'influxd.sqlite'}",
         "--reporting-disabled",
-        "--no-tasks",
+        *(() if tasks else ("--no-tasks",)),
         "--nats-port=-1",
         "--log-level=warn",
     ]

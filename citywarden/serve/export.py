@@ -1,5 +1,6 @@
 """Alerts and judged work as points in the store, for the dashboards; a store that is down delays no alert."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from rules.engine import VEHICLE
 
 WORK = "work"
 BATCH = 1000
+
+_log = logging.getLogger(__name__)
 
 
 def work_point(report: TaskReport, tenant: str, vehicle: Device | None) -> Point:
@@ -67,6 +70,8 @@ class Exporter:
                 await self.store.write_points(points)
             except Unavailable:
                 return written
+            except ValueError as error:  # refused for good, as is an alert that is older than the store keeps
+                _log.warning("%s", error)
             for key, point in zip(keys, points, strict=True):
                 if self._waiting.get(key) is point:
                     del self._waiting[key]

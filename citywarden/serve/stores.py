@@ -53,4 +53,5 @@ def token_of(settings: Settings) -> str:
 
 def keep_of(settings: Settings) -> Keep:
     """How long InfluxDB keeps what."""
-    return Keep(settings.store.raw_days, settings.store.minute_days, settings.store.hour_days)
+    wanted = settings.store
+    return Keep(wanted.raw_days, wanted.minute_days, wanted.hour_days, wanted.record_days)

@@ -7,7 +7,10 @@ from citywarden.store.contract import Fold
 TAGS = ("tenant", "device", "district")
 """Tags of a device measurement, in this order."""
 
-MEASUREMENTS = ("alert", "work", "ingest")
+RECORDS = ("alert", "work", "case", "device")
+"""What people settle accounts by, and where things stand: kept for years, however long readings are."""
+
+MEASUREMENTS = (*RECORDS, "ingest")
 """Measurements that are no device kind; they are written as points."""
 
 

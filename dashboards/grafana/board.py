@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards.grafana.flux import Query, either, text
+from dashboards.grafana.flux import Query, either, home, text
 from dashboards.grafana.names import SCHEMA_VERSION, SHORT, board_uid
 from dashboards.grafana.panels import SOURCE, Json, Panel
 from dashboards.grafana.scene import Scene
@@ -24,8 +24,16 @@ class Variable:
     @property
     def flux(self) -> str:
         """The query that lists the values."""
-        tags = f"tag: {text(self.tag)}, predicate: (r) => {either('_measurement', self.measurements)}, start: -7d"
-        return f'import "influxdata/influxdb/schema"\n\nschema.tagValues(bucket: v.defaultBucket, {tags})'
+        buckets: dict[str, list[str]] = {}
+        for measurement in self.measurements:
+            buckets.setdefault(home(measurement), []).append(measurement)
+        found = [self._values(bucket, names) for bucket, names in buckets.items()]
+        asked = found[0] if len(found) == 1 else f"union(tables: [{', '.join(found)}])\n  |> group()\n  |> distinct()"
+        return f'import "influxdata/influxdb/schema"\n\n{asked}'
+
+    def _values(self, bucket: str, measurements: Sequence[str]) -> str:
+        which = f"predicate: (r) => {either('_measurement', measurements)}, start: -7d"
+        return f"schema.tagValues(bucket: {bucket}, tag: {text(self.tag)}, {which})"
 
 
 @dataclass(frozen=True, slots=True)

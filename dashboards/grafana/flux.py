@@ -1,6 +1,6 @@
 """Flux for the panels, from the store's names. Grafana fills in `v.*` and `${variable:regex}`.
 
-The data source knows the bucket (`v.defaultBucket`), so no board names one. A trend of devices reads raw readings for
+The data source knows the bucket (`v.defaultBucket`), so no board names one; records are in one of their own. A trend of devices reads raw readings for
 up to three hours, minutes for up to two days and hours beyond; one of a city reads the folds of its districts. So a
 month costs no more than a day. The newest minutes (of a long range: hours) come once the store has folded them.
 """
@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from citywarden.store.schema import RECORDS
+
 RAW_UP_TO_NS = 3 * 3_600 * 1_000_000_000
 MINUTES_UP_TO_NS = 2 * 86_400 * 1_000_000_000
 
 DISTRICT = "_district"
 """What the store's rows of districts have behind the kind's name."""
+
+KEPT = "_records"
+"""What the bucket of records has behind the bucket's name."""
 
 _SPAN = "span = int(v: v.timeRangeStop) - int(v: v.timeRangeStart)\n"
 _LONG = f"span > {MINUTES_UP_TO_NS}"
@@ -51,10 +56,15 @@ def only(filters: Filters) -> str:
     return "\n  |> filter(fn: (r) => " + " and ".join(f"r.{tag} =~ /^${{{tag}:regex}}$/" for tag in filters) + ")"
 
 
+def home(measurement: str) -> str:
+    """The bucket of a measurement, as Flux."""
+    return f"v.defaultBucket + {text(KEPT)}" if measurement in RECORDS else "v.defaultBucket"
+
+
 def now(measurement: str, fields: Sequence[str], since: str, filters: Filters = TENANT) -> str:
     """The newest value of every series of these fields since then; a series is a device and a field."""
     return (
-        f"from(bucket: v.defaultBucket)\n  |> range(start: -{since})\n"
+        f"from(bucket: {home(measurement)})\n  |> range(start: -{since})\n"
         f"  |> filter(fn: (r) => r._measurement == {text(measurement)})\n"
         f"  |> filter(fn: (r) => {either('_field', fields)}){only(filters)}\n  |> last()"
     )
@@ -63,7 +73,7 @@ def now(measurement: str, fields: Sequence[str], since: str, filters: Filters = 
 def ranged(measurement: str, fields: Sequence[str], filters: Filters = TENANT) -> str:
     """Raw rows of these fields in the board's time range."""
     return (
-        "from(bucket: v.defaultBucket)\n  |> range(start: v.timeRangeStart, stop: v.timeRangeStop)\n"
+        f"from(bucket: {home(measurement)})\n  |> range(start: v.timeRangeStart, stop: v.timeRangeStop)\n"
         f"  |> filter(fn: (r) => r._measurement == {text(measurement)})\n"
         f"  |> filter(fn: (r) => {either('_field', fields)}){only(filters)}"
     )

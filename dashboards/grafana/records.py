@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dashboards.grafana.flux import TENANT, Filters, Query, now, only, ranged, text
+from dashboards.grafana.flux import TENANT, Filters, Query, home, now, only, ranged, text
 from dashboards.grafana.names import ALERT, INGEST, WORK
 
 ALERTS_BACK = "30d"
@@ -14,7 +14,7 @@ _SIDE_BY_SIDE = '|> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn:
 def _alerts(start: str, filters: Filters, kinds: Sequence[str], rules: str) -> str:
     chosen = "".join(f"\n  |> filter(fn: (r) => {condition})" for condition in _which(kinds, rules))
     return (
-        f"from(bucket: v.defaultBucket)\n  |> range(start: {start}, stop: v.timeRangeStop)\n"
+        f"from(bucket: {home(ALERT)})\n  |> range(start: {start}, stop: v.timeRangeStop)\n"
         f"  |> filter(fn: (r) => r._measurement == {text(ALERT)}){only(filters)}{chosen}"
     )
 

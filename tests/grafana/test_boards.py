@@ -15,7 +15,7 @@ from citywarden.alerts.point import alert_point
 from citywarden.cli.dashboards import command, limits_of, view_of
 from citywarden.model.alert import Alert, Severity, Status
 from citywarden.serve.inventory import device_point
-from citywarden.store.influx.downsampling import DISTRICT
+from citywarden.store.influx.downsampling import DISTRICT, KEPT
 from dashboards.console import palette
 from dashboards.grafana import colours, flux, names
 from dashboards.grafana.boards import DETAILS, PAGES
@@ -129,7 +129,7 @@ def test_the_names_are_those_the_server_writes() -> None:
     assert set(names.FIELDS["device"]) == place.fields.keys()
     assert {"tenant", "device", "district", "kind"} == place.tags.keys()
     assert device_point(device("gas", lat=None, lon=None), NOON_MS) is None
-    assert flux.DISTRICT == DISTRICT
+    assert (flux.DISTRICT, flux.KEPT) == (DISTRICT, KEPT)
 
 
 def test_severities_have_the_consoles_colours() -> None:

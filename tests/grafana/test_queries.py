@@ -27,7 +27,7 @@ from tests.grafana.material import all_flux, as_grafana_sends
 from tests.influx import Influxd, influxd
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
-NEVER = Keep(None, None, None)
+NEVER = Keep(None, None, None, None)
 CHOSEN = {"device": "vehicle-0"}
 """Boards of one vehicle ask for this one; other boards take every device."""
 
@@ -143,7 +143,7 @@ async def fill(url: str, token: str, now_ms: int) -> None:
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     with influxd(tmp_path_factory.mktemp("influxd")) as server:
-        bucket, now_ms = server.make_bucket(), time.time_ns() // 1_000_000
+        bucket, now_ms = server.make_bucket("_records"), time.time_ns() // 1_000_000
         asyncio.run(fill(server.url(bucket), server.token, now_ms))
         with httpx.Client() as client:
             yield City(server, bucket, now_ms, client)

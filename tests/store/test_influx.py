@@ -1,24 +1,33 @@
 """InfluxStore against a real influxd: the contract, and what only InfluxDB does."""
 
+import asyncio
 import itertools
 import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.tasks_api import TasksApi
+from influxdb_client.rest import ApiException
 
 from citywarden.model.errors import Unavailable
 from citywarden.model.kind import JsonScalar
 from citywarden.store.contract import Fold, Point, Written
 from citywarden.store.influx import InfluxStore, Keep, examine, set_up
+from citywarden.store.influx.lines import point_lines
+from citywarden.store.influx.server import Server, parse_place
+from citywarden.store.influx.write import Writer
 from tests.builders import KINDS, NOON_MS, columns, device
 from tests.influx import Influxd, influxd
 from tests.store.contract import HOUR_MS, StoreContract, at
 from tests.store.test_influx_lines import NASTY
 from tests.store.twin import MemoryStore
 
-FOR_EVER = Keep(None, None, None)
+FOR_EVER = Keep(None, None, None, None)
 
 
 @pytest.fixture(scope="module")
@@ -116,13 +125,14 @@ async def test_setting_up_is_done_once_and_mends_what_differs(server: Influxd) -
     missing = await examine(url, server.token, gas)
     assert missing[:2] == [f"bucket {bucket} is missing", f"bucket {bucket}_1m is missing"]
     done = await set_up(url, server.token, gas)
-    assert done[:4] == [
+    assert done[:5] == [
         f"bucket {bucket} made, keeps 30 days",
         f"bucket {bucket}_1m made, keeps 180 days",
         f"bucket {bucket}_1h made, keeps 1825 days",
         f"bucket {bucket}_newest made, keeps for ever",
+        f"bucket {bucket}_records made, keeps 1825 days",
     ]
-    assert len(done) == len(missing) == 11
+    assert len(done) == len(missing) == 12
     assert await set_up(url, server.token, gas) == []
     assert await examine(url, server.token, gas) == []
     assert await set_up(url, server.token, gas, Keep(raw_days=60)) == [f"bucket {bucket} keeps 60 days now"]
@@ -130,6 +140,97 @@ async def test_setting_up_is_done_once_and_mends_what_differs(server: Influxd) -
     more = {"gas": KINDS["gas"], "waterlogging": KINDS["waterlogging"]}
     mended = await set_up(url, server.token, more, Keep(raw_days=60))
     assert len(mended) == 7 and all(line.endswith("brought up to date") for line in mended)
+
+
+async def test_records_that_lived_among_the_readings_move_where_they_are_kept(server: Influxd) -> None:
+    url = server.url(server.make_bucket())
+    found = [
+        Point("alert", {"rule": "gas.co", "device": "d1"}, at(0), {"open": True, "value": 3.5, "summary": "CO"}),
+        Point("alert", {"rule": "gas.co", "device": "d2"}, at(0), {"open": False, "level": 2}),
+        Point("work", {"task": "T1"}, at(60), {"met": True, "coverage_pct": 98.5}),
+    ]
+    readings = Writer(Server(parse_place(url), server.token), parse_place(url).bucket)
+    assert await readings.write(point_lines([*found, Point("ingest", {"server": "s"}, at(0), {"devices": 3})])) == []
+    store = await InfluxStore.open(url, server.token, KINDS)
+    with pytest.raises(Unavailable, match="citywarden doctor --fix"):
+        await store.points("alert", at(0), at(99))
+    with pytest.raises(Unavailable, match="citywarden doctor --fix"):
+        await store.write_points(found)
+    bucket = bucket_of(url)
+    done = await set_up(url, server.token, {}, FOR_EVER)
+    assert done[-1] == f"bucket {bucket}_records filled with the records that {bucket} had"
+    assert await store.points("alert", at(0), at(99)) == found[:2]
+    assert await store.points("work", at(0), at(99)) == found[2:]
+    assert len(await store.points("ingest", at(0), at(99))) == 1
+    assert await store.trim("alert", at(1)) == 2
+    assert (await store.count("alert"), await store.count("work")) == (0, 1)
+    assert await set_up(url, server.token, {}, FOR_EVER) == []
+    await store.close()
+
+
+async def test_influxdb_runs_the_tasks_and_the_means_are_right(tmp_path: Path) -> None:
+    """The tasks as they are, run by InfluxDB's own executor for two moments of their schedule."""
+    with influxd(tmp_path, tasks=True) as server:
+        hour_ms = (time.time_ns() // 1_000_000 // HOUR_MS - 1) * HOUR_MS
+        url = server.url("city")
+        await set_up(url, server.token, {"gas": KINDS["gas"]})
+        store = await InfluxStore.open(url, server.token, {"gas": KINDS["gas"]})
+        for name, base in (("a", 10.0), ("b", 30.0)):
+            rows: list[tuple[int, dict[str, JsonScalar]]] = [
+                (s, {"co_ppm": base + s // 60}) for s in range(0, 3600, 30)
+            ]
+            await store.write(columns("gas", rows, device("gas", name, district="Futian"), hour_ms))
+        with InfluxDBClient(url=server.base, token=server.token, org="city") as client:
+            api = client.tasks_api()
+            tasks = {task.name.rpartition(": ")[2]: task.id for task in api.find_tasks()}
+            assert len(tasks) == 7
+            moments = {"minutes": 900_000, "hours": HOUR_MS, "hours of districts": HOUR_MS, "newest values": HOUR_MS}
+            for name, ms in moments.items():
+                moment = datetime.fromtimestamp((hour_ms + ms) / 1000, UTC)
+                run = api.run_manually(tasks[name], scheduled_for=moment)
+                await finished(client, tasks[name], run.id)
+
+            def rows_of(bucket: str, measurement: str, field: str) -> list[tuple[str, int, float]]:
+                flux = (
+                    f'from(bucket: "{bucket}") |> range(start: 0) |> filter(fn: (r) => r._field == "{field}")'
+                    f' |> filter(fn: (r) => r._measurement == "{measurement}")'
+                    ' |> group() |> sort(columns: ["device", "_time"])'
+                )
+                return [
+                    (r.values.get("device") or "", round(r.get_time().timestamp() * 1000) - hour_ms, r.get_value())
+                    for table in client.query_api().query(flux) for r in table.records
+                ]  # fmt: skip
+
+            minutes = [(name, m * 60_000, base + m) for name, base in (("a", 10.0), ("b", 30.0)) for m in range(15)]
+            assert rows_of("city_1m", "gas", "co_ppm") == minutes
+            sums = [("", m * 60_000, 2 * (40.0 + 2 * m)) for m in range(15)]
+            assert rows_of("city_1m", "gas_district", "co_ppm_sum") == sums
+            assert rows_of("city_1h", "gas", "co_ppm") == [("a", 0, 39.5), ("b", 0, 59.5)]
+            assert rows_of("city_1h", "gas_district", "co_ppm_n") == [("", 0, 240)]
+            assert rows_of("city_1h", "gas_district", "co_ppm_max") == [("", 0, 89.0)]
+            assert [(name, value) for name, _, value in rows_of("city_newest", "gas", "co_ppm")] == [
+                ("a", 69.0), ("b", 89.0)
+            ]  # fmt: skip
+        await store.close()
+
+
+async def finished(client: InfluxDBClient, task: str, run: str) -> None:
+    """Until InfluxDB has run it; fails with its words when that went wrong."""
+    api = client.tasks_api()
+    async with asyncio.timeout(60):
+        while (status := state_of(api, task, run)) not in ("success", "failed"):
+            await asyncio.sleep(0.1)
+    assert status == "success", [one.message for one in api.get_run_logs(task, run)]
+
+
+def state_of(api: TasksApi, task: str, run: str) -> str:
+    """A run that has just ended is for a moment neither among the current ones nor among those that are over."""
+    try:
+        return str(api.get_run(task, run).status)
+    except ApiException as error:
+        if error.status != 404:
+            raise
+        return "moving"
 
 
 async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Influxd) -> None:

@@ -9,6 +9,8 @@
 | `<bucket>_1h`     | `<kind>_district` | district and hour           | `<field>_sum`, `_n`, `_min`, `_max`          |
 | `<bucket>_newest` | `<kind>`          | device, district and day    | the newest value of every field, for ever    |
 
+| `<bucket>_records`| of `RECORDS`      | an alert, a task, a case, a device's day | as they are written             |
+
 A row stands at the start of its minute or hour. Rows of districts make a month of a whole city quick to read. Every
 task folds more than its own interval anew, so that readings which come late are in; a nightly run goes further back.
 """
@@ -20,8 +22,9 @@ import orjson
 
 from citywarden.model.kind import Form, Kind, Kinds
 from citywarden.store.influx.lines import RECEIVED
+from citywarden.store.schema import RECORDS
 
-MINUTE, HOUR, NEWEST = "_1m", "_1h", "_newest"
+MINUTE, HOUR, NEWEST, KEPT = "_1m", "_1h", "_newest", "_records"
 """What is put behind the bucket's name."""
 
 DISTRICT = "_district"
@@ -38,6 +41,7 @@ class Keep:
     raw_days: int | None = 30
     minute_days: int | None = 180
     hour_days: int | None = 5 * 365
+    record_days: int | None = 5 * 365
 
 
 KEEP = Keep()
@@ -66,6 +70,7 @@ def buckets(bucket: str, keep: Keep) -> dict[str, int | None]:
         bucket + MINUTE: keep.minute_days,
         bucket + HOUR: keep.hour_days,
         bucket + NEWEST: None,
+        bucket + KEPT: keep.record_days,
     }
 
 
@@ -118,6 +123,15 @@ def newest(bucket: str, kinds: Kinds, start: str, stop: str) -> str:
         f"from(bucket: {_text(bucket)})\n    |> range(start: {start}, stop: {stop})\n"
         f"    |> filter(fn: (r) => {_either('_measurement', list(kinds))})\n"
         f"    |> last()\n    |> to(bucket: {_text(bucket + NEWEST)})\n"
+    )
+
+
+def records(bucket: str) -> str:
+    """Flux that copies records, which lived among the readings once, into the bucket that keeps them."""
+    return (
+        f"from(bucket: {_text(bucket)})\n    |> range(start: 0, stop: 2200-01-01T00:00:00Z)\n"
+        f"    |> filter(fn: (r) => {_either('_measurement', list(RECORDS))})\n"
+        f"    |> to(bucket: {_text(bucket + KEPT)})\n"
     )
 
 

@@ -23,6 +23,7 @@ from citywarden.model.kind import Kinds
 from citywarden.store.influx.downsampling import (
     HOUR,
     KEEP,
+    KEPT,
     NEWEST,
     Keep,
     Task,
@@ -31,6 +32,7 @@ from citywarden.store.influx.downsampling import (
     fold,
     newest,
     oldest,
+    records,
     tasks,
 )
 from citywarden.store.influx.server import Place, parse_place
@@ -90,6 +92,10 @@ def _tend(client: InfluxDBClient, place: Place, kinds: Kinds, keep: Keep, do: bo
             empty.append(name.removeprefix(place.bucket))
         done += lines
     done += [line for task in tasks(place.bucket, kinds) for line in _tend_task(client, org_id, task, do)]
+    if KEPT in empty:
+        empty.remove(KEPT)
+        client.query_api().query_raw(records(place.bucket), org=place.org).read()
+        done.append(f"bucket {place.bucket}{KEPT} filled with the records that {place.bucket} had")
     return done + (_fill_in(client, place, kinds, empty) if empty and kinds else [])
 
 

@@ -7,6 +7,7 @@ Where it differs from the contract, because InfluxDB does:
 * A device that was moved to another district, and sends an old reading again, has two rows for one time. `series` and
   `window` give the one that was received first; `aggregate` and `count` see both.
 * A point written again keeps fields that only its older self had.
+* Records (`schema.RECORDS`) are in a bucket of their own, which keeps them for years.
 """
 
 import time
@@ -21,12 +22,12 @@ from citywarden.model.errors import Unavailable
 from citywarden.model.kind import Form, Kind, Kinds, Quantity
 from citywarden.store.contract import Buckets, Fold, Point, Refused, Written
 from citywarden.store.influx import answers, queries
-from citywarden.store.influx.downsampling import DISTRICT, HOUR, MINUTE, NEWEST, newest
+from citywarden.store.influx.downsampling import DISTRICT, HOUR, KEPT, MINUTE, NEWEST, newest
 from citywarden.store.influx.lines import distinct, point_lines, reading_lines
 from citywarden.store.influx.names import source, stored_measurement
 from citywarden.store.influx.server import ANSWER_S, Server, parse_place, words
 from citywarden.store.influx.write import Writer
-from citywarden.store.schema import MEASUREMENTS, kind_of, measured, tag_of
+from citywarden.store.schema import MEASUREMENTS, RECORDS, kind_of, measured, tag_of
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -47,7 +48,8 @@ class InfluxStore:
         self._server = server
         self._kinds = kinds
         self._bucket = server.place.bucket
-        self._writer = Writer(server, compress)
+        self._writer = Writer(server, self._bucket, compress)
+        self._recorder = Writer(server, self._bucket + KEPT, compress)
         self._clock_ms = clock_ms
 
     @classmethod
@@ -77,15 +79,22 @@ class InfluxStore:
 
     async def write_points(self, points: Sequence[Point]) -> None:
         """Raises ValueError for points that InfluxDB will never take; the others are written."""
-        lines = point_lines(points)
-        if bad := await self._writer.write(lines):
-            what = "; ".join(f"{lines[i].decode().strip()[:200]}: {said}" for i, said in bad[:3])
-            raise ValueError(f"InfluxDB refused {len(bad)} of {len(lines)} points: {what}")
+        refused: list[str] = []
+        kept = [point for point in points if point.measurement in RECORDS]
+        others = [point for point in points if point.measurement not in RECORDS]
+        for writer, chosen in ((self._recorder, kept), (self._writer, others)):
+            lines = point_lines(chosen)
+            refused += [f"{lines[i].decode().strip()[:200]}: {said}" for i, said in await writer.write(lines)]
+        if refused:
+            raise ValueError(f"InfluxDB refused {len(refused)} of {len(points)} points: {'; '.join(refused[:3])}")
 
     async def points(
         self, measurement: str, start_ms: int, stop_ms: int, tags: Mapping[str, str] | None = None
     ) -> Sequence[Point]:
-        rows, types = await self._ask(*queries.points(self._bucket, measurement, start_ms, stop_ms, tags or {}))
+        bucket = self._home(measurement)
+        asked, typed = queries.points(bucket, measurement, start_ms, stop_ms, tags or {})
+        (rows,) = await self._ask(asked)
+        (types,) = await self._ask(typed) if rows else ([],)
         return answers.points(measurement, rows, types)
 
     async def series(self, key: DeviceKey, start_ms: int, stop_ms: int, limit: int = 10_000) -> Sequence[Reading]:
@@ -178,9 +187,13 @@ class InfluxStore:
             gone = answers.total(await self._ask(queries.count(self._bucket, found.name, before_ms)))
             await self._keep_newest(found, before_ms)
         body = {"start": _rfc3339(0), "stop": _rfc3339(before_ms - 1), "predicate": f"_measurement={_predicate(kind)}"}
-        query = {"org": self._server.place.org, "bucket": self._bucket}
+        query = {"org": self._server.place.org, "bucket": self._home(kind)}
         await self._call("/api/v2/delete", query, orjson.dumps(body), "application/json")
         return gone
+
+    def _home(self, measurement: str) -> str:
+        """The bucket of a measurement."""
+        return self._bucket + KEPT if measurement in RECORDS else self._bucket
 
     async def _keep_newest(self, kind: Kind, before_ms: int) -> None:
         flux = newest(self._bucket, {kind.name: kind}, _rfc3339(0), _rfc3339(before_ms))
@@ -193,7 +206,7 @@ class InfluxStore:
         try:
             return answers.parse(await self._call("/query", query, body, "application/vnd.influxql"))
         except answers.QueryRefused as error:
-            if str(error) == f"database not found: {database}":
+            if str(error) in {f"database not found: {name}" for name in (database, database + KEPT)}:
                 raise Unavailable(self._server.missing(str(error))) from error
             raise
 
