@@ -1,0 +1,107 @@
+"""The record of changes: only ever added to, each entry holding the digest of the one before."""
+
+import hashlib
+import json
+from dataclasses import astuple, replace
+
+from sqlalchemy import Connection, Engine, insert, or_, select
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from citywarden.access import tables
+from citywarden.model.access import AuditEntry, AuditQuery, Chain
+from citywarden.model.errors import Unavailable
+from citywarden.model.identity import AuditNote
+from citywarden.model.page import Page
+
+START = "0" * 64
+"""What the first entry follows."""
+TRIES = 50
+"""Writers that may come first before one gives up."""
+DETAIL = 4000
+_t = tables.audit
+
+
+def digest_of(previous: str, note: AuditNote) -> str:
+    """SHA-256 of the entry before and of everything the note says."""
+    return hashlib.sha256(json.dumps([previous, *astuple(note)], ensure_ascii=True).encode()).hexdigest()
+
+
+def append(engine: Engine, note: AuditNote) -> AuditEntry:
+    """Add a note at the end, whoever else is writing. Raises Unavailable when the database does not take it."""
+    note = replace(
+        note,
+        by=_clean(note.by, 200),
+        action=_clean(note.action, 100),
+        subject=_clean(note.subject, DETAIL),
+        detail=_clean(note.detail, DETAIL),
+        source=_clean(note.source, 200),
+    )
+    for _ in range(TRIES):
+        try:
+            with engine.begin() as connection:
+                previous = _head(connection)
+                digest = digest_of(previous, note)
+                made = connection.execute(
+                    insert(_t).values(
+                        at_ms=note.at_ms, by=note.by, tenant=note.tenant, action=note.action, subject=note.subject,
+                        detail=note.detail, source=note.source, previous=previous, digest=digest,
+                    )
+                )  # fmt: skip
+                key = made.inserted_primary_key
+            assert key is not None
+            return AuditEntry(int(key[0]), note, previous, digest)
+        except IntegrityError:
+            continue
+        except SQLAlchemyError as error:
+            raise Unavailable(f"the audit cannot be written: {error.__cause__ or error}") from None
+    raise Unavailable("the audit cannot be written: too many writers")
+
+
+def find(connection: Connection, query: AuditQuery) -> Page[AuditEntry]:
+    """Entries that fit, newest first; the cursor is the number of the last one of the page before."""
+    wanted = select(_t).order_by(_t.c.number.desc()).limit(query.limit + 1)
+    if query.since_ms is not None:
+        wanted = wanted.where(_t.c.at_ms >= query.since_ms)
+    if query.until_ms is not None:
+        wanted = wanted.where(_t.c.at_ms < query.until_ms)
+    if query.by is not None:
+        wanted = wanted.where(_t.c.by == query.by)
+    if query.action is not None:
+        below = _t.c.action.startswith(f"{query.action}.", autoescape=True)
+        wanted = wanted.where(or_(_t.c.action == query.action, below))
+    if query.tenant is not None:
+        wanted = wanted.where(_t.c.tenant == query.tenant)
+    if query.cursor is not None:
+        wanted = wanted.where(_t.c.number < (int(query.cursor) if query.cursor.isdigit() else 0))
+    entries = [entry_of(row) for row in connection.execute(wanted).mappings()]
+    page = entries[: query.limit]
+    return Page(page, str(page[-1].number) if len(entries) > query.limit else None)
+
+
+def verify(connection: Connection) -> Chain:
+    """Check every digest. Entries cut off at the end show only against a head noted before."""
+    previous, count = START, 0
+    for row in connection.execute(select(_t).order_by(_t.c.number)).mappings():
+        entry = entry_of(row)
+        if entry.previous != previous or entry.digest != digest_of(previous, entry.note):
+            return Chain(count, previous, entry.number)
+        previous, count = entry.digest, count + 1
+    return Chain(count, previous)
+
+
+def entry_of(row: RowMapping) -> AuditEntry:
+    """A row as an entry."""
+    note = AuditNote(
+        row["at_ms"], row["by"], row["tenant"], row["action"], row["subject"], row["detail"], row["source"]
+    )
+    return AuditEntry(row["number"], note, row["previous"], row["digest"])
+
+
+def _head(connection: Connection) -> str:
+    return connection.scalar(select(_t.c.digest).order_by(_t.c.number.desc()).limit(1)) or START
+
+
+def _clean(text: str, longest: int) -> str:
+    """What every database takes: no NUL, no half of a surrogate pair."""
+    return text[:longest].replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,238 @@
+"""Users, sessions and tokens as commands use them: every call is one transaction, with the time passed in."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from citywarden.access import audit, sessions, tokens, users
+from citywarden.access.passwords import Passwords, generate, weakness
+from citywarden.access.sessions import Terms
+from citywarden.model.access import (
+    AuditEntry,
+    AuditQuery,
+    Chain,
+    Denied,
+    NewToken,
+    NewUser,
+    SessionNote,
+    Token,
+    User,
+    UserChange,
+    Visit,
+)
+from citywarden.model.errors import CitywardenError, NotFound, Unavailable
+from citywarden.model.identity import AuditNote, Identity
+from citywarden.model.page import Page
+
+R = TypeVar("R")
+
+
+class Desk:
+    """Who may come in, in the server's database. What `who` does is recorded; what `who` may not raises Forbidden."""
+
+    def __init__(self, engine: Engine, passwords: Passwords | None = None, terms: Terms | None = None) -> None:
+        self.engine = engine
+        self.passwords = passwords or Passwords()
+        self.terms = terms or Terms()
+
+    # users
+
+    def users(self, who: Identity) -> list[User]:
+        return self._do(lambda c: users.every(c, who.tenant))
+
+    def user(self, who: Identity, name: str) -> User:
+        """Raises NotFound, also for a user that `who` does not manage."""
+        return self._do(lambda c: _managed(c, who, name))
+
+    def count(self) -> int:
+        return self._do(users.count)
+
+    def add_user(self, who: Identity, new: NewUser, now_ms: int) -> tuple[User, str | None]:
+        """Make a user; returns the generated password when none was given, which has to be changed."""
+        users.check_manages(who, new.role, new.tenant)
+        given = generate() if new.password is None else new.password
+        _check(given, new.name)
+        kept, once = self.passwords.hash(given), new.password is None
+        user = self._do(lambda c: users.add(c, new, kept, once, who.name, now_ms))
+        self.note(who, "user.add", user.name, f"role {user.role}, tenant {user.tenant or 'every'}", now_ms)
+        return user, given if once else None
+
+    def change_user(self, who: Identity, name: str, change: UserChange, now_ms: int) -> User:
+        """Change role, tenant or whether the user may come in; that ends the user's sessions."""
+
+        def work(connection: Connection) -> tuple[User, dict[str, object]]:
+            before = _managed(connection, who, name)
+            wanted = users.changed(before, change)
+            after = replace(before, role=change.role or before.role)
+            tenant = before.tenant if change.tenant is None else change.tenant or None
+            users.check_manages(who, after.role, tenant)
+            users.check_tenant(tenant)
+            if wanted:
+                sessions.end_of_user(connection, name)
+            return users.apply(connection, name, wanted), wanted
+
+        user, wanted = self._do(work)
+        if wanted:
+            said = ", ".join(f"{column} {'every' if value is None else value}" for column, value in wanted.items())
+            self.note(who, "user.change", name, said, now_ms)
+        return user
+
+    def remove_user(self, who: Identity, name: str, now_ms: int) -> None:
+        """Take a user away, and every session; what the user did stays in the record."""
+
+        def work(connection: Connection) -> None:
+            _managed(connection, who, name)
+            sessions.end_of_user(connection, name)
+            users.remove(connection, name)
+
+        self._do(work)
+        self.note(who, "user.remove", name, "", now_ms)
+
+    def reset_password(self, who: Identity, name: str, password: str | None, now_ms: int) -> str | None:
+        """Give a user a password (returned when it was generated) that has to be changed; ends every session."""
+        given = generate() if password is None else password
+        _check(given, name)
+        kept = self.passwords.hash(given)
+
+        def work(connection: Connection) -> None:
+            _managed(connection, who, name)
+            users.set_password(connection, name, kept, once=True)
+            sessions.end_of_user(connection, name)
+
+        self._do(work)
+        self.note(who, "user.password", name, "reset", now_ms)
+        return given if password is None else None
+
+    # passwords and sessions of oneself
+
+    def password_of(self, name: str) -> str | None:
+        """The kept hash of somebody who may come in."""
+        return self._do(lambda c: users.password_of(c, name))
+
+    def let_in(self, name: str, address: str, agent: str, now_ms: int) -> tuple[User, str]:
+        """Begin a session of somebody whose password was right; returns its cookie."""
+
+        def work(connection: Connection) -> tuple[User, str]:
+            sessions.sweep(connection, now_ms, self.terms)
+            users.note_login(connection, name, now_ms)
+            user = users.get(connection, name)
+            return user, sessions.begin(connection, name, address, agent, now_ms, self.terms)
+
+        user, cookie = self._do(work)
+        self.note(replace(user.identity, source=address), "login", name, "", now_ms)
+        return user, cookie
+
+    def rehash(self, name: str, password: str) -> None:
+        """Keep a password with as much work as is usual now."""
+        kept = self.passwords.hash(password)
+        self._do(lambda c: users.set_password(c, name, kept, once=users.get(c, name).must_change))
+
+    def change_password(self, visit: Visit, old: str, new: str, now_ms: int) -> None:
+        """Change one's own password; ends every other session of one's own. Raises Denied, CitywardenError."""
+        name = visit.user.name
+        if not self.passwords.fits(self.password_of(name), old):
+            raise Denied("the present password is another")
+        _check(new, name)
+        if new == old:
+            raise CitywardenError("the new password is the old one")
+        kept = self.passwords.hash(new)
+
+        def work(connection: Connection) -> None:
+            users.set_password(connection, name, kept, once=False)
+            sessions.end_of_user(connection, name, keep=visit.session)
+
+        self._do(work)
+        self.note(visit.user.identity, "user.password", name, "changed", now_ms)
+
+    def visit(self, cookie: str, now_ms: int) -> Visit | None:
+        """Whose session a cookie opens."""
+        digest = sessions.digest_of(cookie)
+        user = self._do(lambda c: sessions.find(c, digest, now_ms, self.terms))
+        return None if user is None else Visit(digest, user, sessions.csrf_of(cookie))
+
+    def sessions(self, name: str, now_ms: int) -> list[SessionNote]:
+        return self._do(lambda c: sessions.of_user(c, name, now_ms, self.terms))
+
+    def logout(self, visit: Visit, now_ms: int, everywhere: bool = False) -> None:
+        name = visit.user.name
+        if everywhere:
+            self._do(lambda c: sessions.end_of_user(c, name))
+        else:
+            self._do(lambda c: sessions.end(c, visit.session))
+        self.note(visit.user.identity, "logout", name, "everywhere" if everywhere else "", now_ms)
+
+    def end_session(self, visit: Visit, shown: str, now_ms: int) -> None:
+        """End one of one's own sessions, by its id for people. Raises NotFound."""
+        name = visit.user.name
+        if not shown or not self._do(lambda c: sessions.end_of_user(c, name, shown=shown)):
+            raise NotFound(f"no session {shown!r}")
+        self.note(visit.user.identity, "logout", name, f"session {shown}", now_ms)
+
+    # tokens
+
+    def tokens(self, who: Identity) -> list[Token]:
+        return self._do(lambda c: tokens.every(c, who.tenant))
+
+    def add_token(self, who: Identity, new: NewToken, now_ms: int) -> tuple[Token, str]:
+        """Make a token; returns it and its text, which cannot be had again."""
+        users.check_manages(who, new.role, new.tenant)
+        token, text = self._do(lambda c: tokens.add(c, new, who.name, now_ms))
+        said = (
+            f"{token.id}, role {token.role}, tenant {token.tenant or 'every'}, {' '.join(token.scopes) or 'any scope'}"
+        )
+        self.note(who, "token.add", token.name, said, now_ms)
+        return token, text
+
+    def revoke_token(self, who: Identity, name_or_id: str, now_ms: int) -> Token:
+        """Raises NotFound."""
+
+        def work(connection: Connection) -> Token:
+            token = tokens.get(connection, name_or_id, now_ms)
+            if who.tenant is not None and token.tenant != who.tenant:
+                raise NotFound(f"no token {name_or_id!r}")
+            users.check_manages(who, token.role, token.tenant)
+            tokens.revoke(connection, token.id, now_ms)
+            return replace(token, revoked_ms=now_ms)
+
+        token = self._do(work)
+        self.note(who, "token.revoke", token.name, token.id, now_ms)
+        return token
+
+    def recognise(self, text: str, now_ms: int) -> Token | None:
+        """The good token whose text that is."""
+        return self._do(lambda c: tokens.recognise(c, text, now_ms))
+
+    # the record
+
+    def note(self, who: Identity, action: str, subject: str, detail: str, now_ms: int) -> AuditEntry:
+        """Record what was done. Raises Unavailable."""
+        return audit.append(self.engine, AuditNote(now_ms, who.name, who.tenant, action, subject, detail, who.source))
+
+    def find(self, query: AuditQuery) -> Page[AuditEntry]:
+        return self._do(lambda c: audit.find(c, query))
+
+    def verify(self) -> Chain:
+        return self._do(audit.verify)
+
+    def _do(self, work: Callable[[Connection], R]) -> R:
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise Unavailable(f"the database does not answer: {error.__cause__ or error}") from None
+
+
+def _managed(connection: Connection, who: Identity, name: str) -> User:
+    user = users.get(connection, name)
+    if who.tenant is not None and user.tenant != who.tenant:
+        raise NotFound(f"no user {name!r}")
+    users.check_manages(who, user.role, user.tenant)
+    return user
+
+
+def _check(password: str, name: str) -> None:
+    if (what := weakness(password, name)) is not None:
+        raise CitywardenError(what)

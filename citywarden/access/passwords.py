@@ -1,0 +1,52 @@
+"""Passwords: what a good one is, and how it is kept (argon2id)."""
+
+import secrets
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+SHORTEST, LONGEST = 12, 256
+FEWEST_DIFFERENT = 5
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+"""For generated passwords: nothing that looks like something else."""
+
+
+def weakness(password: str, name: str) -> str | None:
+    """Why a password will not do for a user; None when it does."""
+    if len(password) < SHORTEST:
+        return f"a password has at least {SHORTEST} characters"
+    if len(password) > LONGEST:
+        return f"a password has at most {LONGEST} characters"
+    if name and name.casefold() in password.casefold() and len(password) - len(name) < SHORTEST:
+        return "a password is not made of the name"
+    if len(set(password)) < FEWEST_DIFFERENT:
+        return f"a password has at least {FEWEST_DIFFERENT} different characters"
+    return None
+
+
+def generate() -> str:
+    """A new password of about 99 bits, easy to read aloud: five groups of four."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(5))
+
+
+class Passwords:
+    """Hashes and verifies. `hasher` decides how much work that is; argon2-cffi's own defaults if none is given."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._nobody = self._hasher.hash(generate())
+
+    def hash(self, password: str) -> str:
+        """What is kept of a password."""
+        return self._hasher.hash(password)
+
+    def fits(self, kept: str | None, password: str) -> bool:
+        """Is it the password? Takes as long for a user who does not exist (None), who never fits."""
+        try:
+            return self._hasher.verify(kept or self._nobody, password[: LONGEST + 1]) and kept is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+    def outdated(self, kept: str) -> bool:
+        """Was it hashed with less work than now?"""
+        return self._hasher.check_needs_rehash(kept)

@@ -1,0 +1,64 @@
+"""The tables of users, sessions, tokens and the audit."""
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, Text, UniqueConstraint, false, true
+
+from citywarden.database import metadata
+
+user = Table(
+    "access_user",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("tenant", String(64)),
+    Column("password", Text, nullable=False),
+    Column("must_change", Boolean, nullable=False, server_default=false()),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("created_ms", BigInteger, nullable=False, server_default="0"),
+    Column("created_by", String(200), nullable=False, server_default=""),
+    Column("login_ms", BigInteger),
+)
+
+session = Table(
+    "access_session",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("name", String(64), nullable=False, index=True),
+    Column("created_ms", BigInteger, nullable=False, server_default="0"),
+    Column("seen_ms", BigInteger, nullable=False, server_default="0"),
+    Column("expires_ms", BigInteger, nullable=False, server_default="0"),
+    Column("address", String(64), nullable=False, server_default=""),
+    Column("agent", String(200), nullable=False, server_default=""),
+)
+
+token = Table(
+    "access_token",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("tenant", String(64)),
+    Column("scopes", Text, nullable=False, server_default=""),
+    Column("created_ms", BigInteger, nullable=False, server_default="0"),
+    Column("created_by", String(200), nullable=False, server_default=""),
+    Column("expires_ms", BigInteger),
+    Column("used_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+    Column("by", String(200), nullable=False),
+    Column("tenant", String(64)),
+    Column("action", String(100), nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("source", String(200), nullable=False, server_default=""),
+    Column("previous", String(64), nullable=False),
+    Column("digest", String(64), nullable=False),
+    UniqueConstraint("previous"),
+)
+"""`previous` is unique, so that two writers at once cannot both follow the same entry: the later one tries again."""

@@ -1,0 +1,147 @@
+"""Users, sessions, tokens and the record of changes, as the pages, the API and the commands know them."""
+
+from dataclasses import dataclass
+
+from citywarden.model.errors import CitywardenError
+from citywarden.model.identity import AuditNote, Identity, Role
+
+
+class Denied(CitywardenError):
+    """Name and password do not fit, or the session or token is no longer good. Says no more than that."""
+
+
+class Forbidden(CitywardenError):
+    """Whoever asks may not do that."""
+
+
+class TooOften(CitywardenError):
+    """Too many failed tries; the next one is looked at after `retry_after_s`."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many failed logins, try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may log in. `tenant` None: sees every tenant; `must_change`: the password is only for once."""
+
+    name: str
+    role: Role
+    tenant: str | None = None
+    must_change: bool = False
+    enabled: bool = True
+    created_ms: int = 0
+    created_by: str = ""
+    login_ms: int | None = None
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.name, self.role, self.tenant)
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be made; without a password one is generated that has to be changed."""
+
+    name: str
+    role: Role
+    tenant: str | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserChange:
+    """What is to be different about a user; None leaves it. `tenant` "" takes the tenant away: sees all."""
+
+    role: Role | None = None
+    tenant: str | None = None
+    enabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionNote:
+    """A browser that is logged in. `id` names it to people and opens nothing."""
+
+    id: str
+    user: str
+    created_ms: int
+    seen_ms: int
+    expires_ms: int
+    address: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A session as it is met at the door. `csrf`: what its forms must carry."""
+
+    session: str
+    user: User
+    csrf: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to be made. `scopes` such as `readings:read`; none: all that the role may."""
+
+    name: str
+    role: Role
+    tenant: str | None = None
+    scopes: tuple[str, ...] = ()
+    expires_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A program's key, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    tenant: str | None
+    scopes: tuple[str, ...]
+    created_ms: int
+    created_by: str
+    expires_ms: int | None = None
+    used_ms: int | None = None
+    revoked_ms: int | None = None
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(f"token:{self.name}", self.role, self.tenant)
+
+    def good(self, now_ms: int) -> bool:
+        return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which notes; None: any. `action` also fits what begins with it and a dot (`user` fits `user.add`)."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+    by: str | None = None
+    action: str | None = None
+    tenant: str | None = None
+    limit: int = 100
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A note in its place: `digest` is of the note and of `previous`, the digest of the one before."""
+
+    number: int
+    note: AuditNote
+    previous: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What checking the whole record found. `broken`: number of the first entry that does not fit, else None."""
+
+    entries: int
+    head: str
+    broken: int | None = None
