@@ -124,6 +124,17 @@ class ApiSettings(_Section):
     city_en: str = "City Command"
 
 
+class AccessSettings(_Section):
+    """`login`: who has to log in: `auto` everybody but on a loopback address, `always` everybody. `proxies`: addresses
+    of reverse proxies whose X-Forwarded-For and -Proto are believed (loopback's always are).
+    """
+
+    login: Literal["auto", "always"] = "auto"
+    session_idle_h: Annotated[float, Field(gt=0, le=24 * 30)] = 12.0
+    session_days: Annotated[float, Field(gt=0, le=366)] = 7.0
+    proxies: tuple[str, ...] = ()
+
+
 class GrafanaSettings(_Section):
     """Where `citywarden dashboards push` brings the boards; the token is that of a service account."""
 
@@ -159,6 +170,7 @@ class Settings(_Section):
     fleet: FleetSettings = FleetSettings()
     alerts: AlertsSettings = AlertsSettings()
     api: ApiSettings = ApiSettings()
+    access: AccessSettings = AccessSettings()
     grafana: GrafanaSettings = GrafanaSettings()
     limits: LimitsSettings = LimitsSettings()
     data: Path = Path("data")

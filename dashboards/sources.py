@@ -16,6 +16,7 @@ from citywarden.model.message import DeadLetter
 from citywarden.model.page import Page
 from citywarden.model.work import Task, TaskReport, TrackPoint, Zone
 from citywarden.store.contract import Store
+from dashboards.gate import Access
 
 __all__ = [
     "AlertQuery",
@@ -148,3 +149,4 @@ class Sources:
     is_night: Callable[[float, float, int], bool]
     dispatch: Dispatch | None = None
     audit: Audit = UNRECORDED
+    access: Access | None = None
