@@ -3,14 +3,19 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
+import sys
 import time
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import uvloop
 
+from citywarden.model.redaction import redact
+
 T = TypeVar("T")
+STOP_S = 30.0
 COLLECT = (50_000, 50, 100)
 """Objects before a collection; the defaults cost a quarter of the CPU of a drain (docs/performance.md)."""
 
@@ -25,18 +30,48 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     less often: a drain makes many objects that live for a moment and none that only it could free.
     """
     gc.set_threshold(*COLLECT)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, handlers=[log_handler()])
     return uvloop.run(main)
 
 
+class _Discreet(logging.Formatter):
+    """Hides secrets, also those in a traceback."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record))
+
+
+def log_handler(stream: TextIO | None = None) -> logging.Handler:
+    """Lines on a stream, None for stderr, without secrets."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    return handler
+
+
 async def until_stopped(seconds: float | None = None) -> None:
-    """Until SIGINT or SIGTERM, or until `seconds` have passed."""
+    """Until SIGINT or SIGTERM, or until `seconds` have passed. A second signal, or a stop that takes longer than
+    STOP_S, ends the process at once: what was under way is in the log and is done again at the next start.
+    """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def take(number: int) -> None:
+        if stopped.is_set():
+            _leave(f"signal {number} again", 128 + number)
+        stopped.set()
+        loop.call_later(STOP_S, _leave, f"not stopped after {STOP_S:g} s", 1)
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, take, number)
     try:
         async with asyncio.timeout(seconds):
             await stopped.wait()
     except TimeoutError:
         pass
+
+
+def _leave(why: str, code: int) -> None:
+    """End the process here and now. Nothing acknowledged is lost by it, as with kill -9."""
+    print(f"citywarden: {why}: leaving at once; what was under way is done again at the next start", file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(code)

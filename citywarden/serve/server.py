@@ -22,10 +22,12 @@ from citywarden.model.errors import Unavailable
 from citywarden.model.message import RawMessage
 from citywarden.model.work import TaskReport, Verdict
 from citywarden.serve.alerting import Alerting, alerting, attend
+from citywarden.serve.clock import ServerClock, steady_ms
 from citywarden.serve.desks import DeviceDesk, LetterDesk
 from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.door import Door
 from citywarden.serve.export import Exporter, vehicle_of, work_point
+from citywarden.serve.folder import claimed
 from citywarden.serve.http import application, bind, serving
 from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
@@ -46,6 +48,7 @@ from ingest.mqtt import PATIENT, receive
 from ingest.pipeline import STORE_CONSUMER, Decoding, StoreDrain
 from ingest.registry import Registry
 from ingest.subscription import State, Status, Subscription
+from ingest.witness import stamped_ms
 from rules import engine, night, thresholds, work, worksave
 from rules.worksettings import WorkSettings
 
@@ -66,6 +69,7 @@ class Options:
     port: int | None = None
     mqtt_port: int = 0
     work: WorkSettings = field(default_factory=WorkSettings)
+    steady_ms: Clock = steady_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +104,13 @@ class _Builder:
         self._p = prepared
         self._settings = prepared.settings
         self._options = options
-        self._clock_ms = clock_ms
+        self._clock_ms = ServerClock(clock_ms, options.steady_ms)
         self._stack = stack
         self._crashed: dict[str, str] = {}
 
     async def start(self) -> Running:
         settings, stack = self._settings, self._stack
-        settings.data.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(claimed(settings.data))
         listener = bind(self._listen())
         stack.callback(listener.close)
         alerts = await stack.enter_async_context(alerting(settings, self._clock_ms))
@@ -215,6 +219,8 @@ class _Builder:
 
     async def _receive(self, broker: Endpoint, log: SqliteLog, vitals: Vitals, door: Door) -> None:
         async def sink(batch: Sequence[RawMessage]) -> None:
+            if self._clock_ms.gap_ms and (moved_ms := self._clock_ms.hear(stamped_ms(batch))):
+                batch = [message._replace(received_ms=message.received_ms + moved_ms) for message in batch]
             if kept := await door.screen(batch):
                 await log.append(kept)
                 vitals.received.add(len(kept))

@@ -13,13 +13,16 @@ Run = Callable[[], Awaitable[None]]
 
 async def kept_running(name: str, run: Run, crashed: MutableMapping[str, str]) -> None:
     """Run a part until cancelled. One that fails is named in `crashed`, for the health, and started again after a
-    while that doubles up to a minute.
+    while that doubles up to a minute, and is short again once the part has run for a minute.
     """
-    wait_s = FIRST_WAIT_S
+    wait_s, loop = FIRST_WAIT_S, asyncio.get_running_loop()
     while True:
+        began_s = loop.time()
         try:
             await run()
         except Exception as error:
+            if loop.time() - began_s >= LONGEST_WAIT_S:
+                wait_s = FIRST_WAIT_S
             _log.exception("%s failed; it starts again in %.0f s", name, wait_s)
             crashed[name] = f"failed: {type(error).__name__}: {error}"[:200]
             await asyncio.sleep(wait_s)
