@@ -1,15 +1,29 @@
 """YAML that people write: plain values with the line of every part, and what is wrong said by file, line and key."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from citywarden.model.errors import Problem
+from citywarden.model.errors import ConfigurationError, Problem
 
 LARGEST_BYTES = 256 * 1024
 DEEPEST = 8
 
 Lines = Mapping[tuple[str | int, ...], int]
+M = TypeVar("M", bound=BaseModel)
+
+
+def parse_yaml(text: str, file: str, model: type[M]) -> tuple[M, Lines]:
+    """The document as `model`, and the line of every part. Raises ConfigurationError with every problem."""
+    tree, lines, problems = read_yaml(text, file)
+    if problems:
+        raise ConfigurationError(problems)
+    try:
+        return model.model_validate(tree), lines
+    except ValidationError as error:
+        raise ConfigurationError([problem_of(file, lines, dict(one)) for one in error.errors()]) from None
 
 
 def read_yaml(text: str, file: str) -> tuple[object, Lines, list[Problem]]:

@@ -129,8 +129,8 @@ def _conditions(query: AlertQuery) -> list[ColumnElement[bool]]:
         resolved = t.c.status == Status.RESOLVED.value
         conditions.append(~resolved if query.open else resolved)
     if query.text:
-        said = (t.c.id, t.c.rule, t.c.subject, t.c.summary, t.c.district, t.c.note, t.c.acknowledged_by, t.c.assigned_to)
-        conditions.append(or_(*(column.icontains(query.text, autoescape=True) for column in said)))
+        names = ("id", "rule", "subject", "summary", "district", "note", "acknowledged_by", "assigned_to")
+        conditions.append(or_(*(t.c[name].icontains(query.text, autoescape=True) for name in names)))
     if query.cursor is not None:
         before_ms, alert_id = _cursor(query.cursor)
         conditions.append(or_(t.c.updated_ms < before_ms, and_(t.c.updated_ms == before_ms, t.c.id < alert_id)))

@@ -25,7 +25,7 @@ from citywarden.alerts.outbox import Attempt, Delivery, State, TargetState
 from citywarden.alerts.target import Target
 from citywarden.alerts.verdicts import Judgement, Schedule, Verdict, wait_ms
 from citywarden.model.alert import Alert
-from citywarden.model.errors import Unavailable
+from citywarden.model.errors import NotFound, Unavailable
 
 BATCH = 50
 """Deliveries read, and marked, together where a target has no limit."""
@@ -128,11 +128,20 @@ class Courier:
         """Targets that do not take messages now, and why."""
         return {name: why for name, r in self._rounds.items() if (why := r.disabled or r.trouble)}
 
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Every target, in the order of the configuration."""
+        return [round_.target for round_ in self._rounds.values()]
+
     async def enable(self, name: str) -> None:
-        """Use a target again that had said that it wants no more."""
+        """Use a target again that had said that it wants no more. Raises NotFound."""
+        if name not in self._rounds:
+            raise NotFound(f"no target {name!r}")
         await self._desk.write(partial(outbox.write_state, target=name, state=TargetState()))
-        round_ = self._rounds[name]
-        round_.disabled, round_.held, round_.ready_ms = None, False, 0
+        self._resume(self._rounds[name])
+
+    def _resume(self, round_: Round) -> None:
+        round_.disabled, round_.trouble, round_.held, round_.ready_ms = None, None, False, 0
         round_.woken.set()
 
     async def replay(self, delivery_id: str) -> None:
@@ -200,7 +209,11 @@ class Courier:
                     probe_ms = round_.failed_ms + round(self._schedule.probe_s * 1000)
                     round_.ready_ms = min(round_.ready_ms, probe_ms)
             if round_.disabled:
-                await self._sleep(round_, None)
+                await self._sleep(round_, LOOK_AGAIN_S)
+                # Another process may have enabled it.
+                states = await self._desk.read(outbox.read_states)
+                if states.get(round_.target.name, TargetState()).disabled_ms is None:
+                    self._resume(round_)
                 continue
             now_ms = self._clock_ms()
             ready_ms = max(round_.ready_ms, pace.ready_ms(round_.pace, now_ms))
@@ -208,7 +221,7 @@ class Courier:
                 return
             await self._sleep(round_, (ready_ms - now_ms) / 1000)
 
-    async def _sleep(self, round_: Round, seconds: float | None) -> None:
+    async def _sleep(self, round_: Round, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await round_.woken.wait()

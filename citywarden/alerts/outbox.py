@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, literal_column, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, literal_column, select, update
 
 from citywarden.alerts import tables
 from citywarden.alerts.letter import Notice
 from citywarden.alerts.machine import Change
 from citywarden.alerts.progress import insertion
 from citywarden.alerts.records import thaw
+from citywarden.model.dispatch import Tried
 from citywarden.model.errors import NotFound
 from citywarden.model.page import Page
 
@@ -137,6 +138,24 @@ def write_attempts(connection: Connection, attempts: Iterable[Attempt]) -> None:
             ),
             rows,
         )
+        keep = tables.delivery_attempt
+        named = {"delivery": "b_seq", "at_ms": "b_at", "state": "b_state", "code": "b_code", "detail": "b_detail"}
+        connection.execute(insert(keep), [{name: row[key] for name, key in named.items()} for row in rows])
+
+
+def read_tries(connection: Connection, seq: int, limit: int = 200) -> list[Tried]:
+    """The attempts of a delivery, oldest first; of very many the last ones."""
+    a = tables.delivery_attempt
+    rows = connection.execute(select(a).where(a.c.delivery == seq).order_by(a.c.seq.desc()).limit(limit)).all()
+    return [Tried(row.at_ms, row.state, row.code, row.detail) for row in reversed(rows)]
+
+
+def read_together(connection: Connection, delivery: Delivery) -> list[Delivery]:
+    """The deliveries of one message: those of its digest in order, or the one alone."""
+    if delivery.digest is None:
+        return [delivery]
+    o = tables.outbox
+    return [_delivery(r) for r in connection.execute(_joined().where(o.c.digest == delivery.digest).order_by(o.c.seq))]
 
 
 def bind(connection: Connection, digest: str, seqs: Sequence[int]) -> None:
@@ -163,8 +182,8 @@ def write_state(connection: Connection, target: str, state: TargetState) -> None
         "held_until_ms": state.held_until_ms,
         "detail": state.detail,
     }
-    insert = insertion(connection)(t).values(name=target, **values)
-    connection.execute(insert.on_conflict_do_update(index_elements=[t.c.name], set_=dict(values)))
+    upsert = insertion(connection)(t).values(name=target, **values)
+    connection.execute(upsert.on_conflict_do_update(index_elements=[t.c.name], set_=dict(values)))
 
 
 def find(

@@ -21,7 +21,7 @@ from datetime import time, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from citywarden.alerts.circumstances import Manners
 from citywarden.alerts.flapping import Habit
@@ -32,7 +32,7 @@ from citywarden.alerts.routes import Route, Routes
 from citywarden.alerts.target import Target
 from citywarden.model.alert import Severity
 from citywarden.model.errors import ConfigurationError, Problem
-from citywarden.yamlfile import key_of, line_of, problem_of, read_yaml
+from citywarden.yamlfile import key_of, line_of, parse_yaml
 
 
 def listed(value: object) -> object:
@@ -142,13 +142,8 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
 
     Raises ConfigurationError with every problem: file, line, key, what is wrong and what was expected.
     """
-    tree, lines, problems = read_yaml(text, file)
-    if problems:
-        raise ConfigurationError(problems)
-    try:
-        parsed = _File.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigurationError([problem_of(file, lines, dict(one)) for one in error.errors()]) from None
+    parsed, lines = parse_yaml(text, file, _File)
+    problems: list[Problem] = []
 
     def wrong(path: tuple[str | int, ...], what: str) -> None:
         problems.append(Problem(file, line_of(lines, path), key_of(path), what))

@@ -19,11 +19,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from citywarden.alerts.routefile import Row, Span, Texts, listed
 from citywarden.model.errors import ConfigurationError, Problem
-from citywarden.yamlfile import Lines, line_of, problem_of, read_yaml
+from citywarden.yamlfile import Lines, line_of, parse_yaml
 
 Scalar = bool | float | str
 DEEDS = ("acknowledge", "assign", "resolve", "close")
@@ -122,13 +122,8 @@ class ScenarioFile(Row):
 
 def parse_scenarios(text: str, file: str) -> ScenarioFile:
     """The scenarios of a file's text. Raises ConfigurationError with every problem."""
-    tree, lines, problems = read_yaml(text, file)
-    if problems:
-        raise ConfigurationError(problems)
-    try:
-        parsed = _File.model_validate(tree)
-    except ValidationError as error:
-        raise ConfigurationError([problem_of(file, lines, dict(one)) for one in error.errors()]) from None
+    parsed, lines = parse_yaml(text, file, _File)
+    problems: list[Problem] = []
     for i, scenario in enumerate(parsed.scenarios):
         problems += _check(file, lines, i, scenario, parsed.devices)
     if problems:

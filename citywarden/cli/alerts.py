@@ -4,49 +4,37 @@ It works on the database; a running server takes it in within a second.
 """
 
 import getpass
-import re
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from citywarden.alerts import archive, measures, outbox, silences
+from citywarden.alerts import archive, outbox
 from citywarden.alerts.desk import Desk
-from citywarden.alerts.matching import Matcher
-from citywarden.alerts.routefile import parse_routes
-from citywarden.alerts.silences import Silence
+from citywarden.cli.alertfiles import check, test
+from citywarden.cli.alertmeasures import show_measures
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.cli.silences import list_silences, silence, unsilence
 from citywarden.model.alert import Alert, AlertQuery, Severity, Status
-from citywarden.model.errors import ConfigurationError, NotFound, Problem
+from citywarden.model.errors import NotFound
 from citywarden.model.wire import alert_body, phrase, timestamp
 from citywarden.sections import Settings
 from citywarden.serve.alerting import desk_of
-from citywarden.serve.rehearsal import rehearse
-from ingest.kinds import all_kinds
 
 ID = click.argument("alert")
 NOTE = click.option("--note", help="What there is to say.")
 BY = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
-DAY_MS = 86_400_000
 WORDS = [severity.word for severity in Severity]
 TOLD = [status.value for status in Status if status is not Status.PENDING]
-
-
-def _span(ctx: click.Context, _param: click.Parameter, value: str | None) -> int:
-    """Ms of `30m`, `4h` or `2d`; none of nothing."""
-    if value is None:
-        return 0
-    found = re.fullmatch(r"(\d{1,5})([smhd])", value)
-    if found is None or not int(found[1]):
-        raise click.BadParameter(f"{value!r} is no duration, expected such as 30m, 4h or 2d", ctx)
-    return int(found[1]) * {"s": 1000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}[found[2]]
 
 
 @click.group("alerts")
 def command() -> None:
     """List alerts, take them on, silence them."""
+
+
+for _command in (silence, list_silences, unsilence, show_measures, check, test):
+    command.add_command(_command)
 
 
 @command.command("list")
@@ -125,6 +113,19 @@ _deed("resolve", "End an alert by hand.")
 _deed("close", "File an alert; one that is open is ended by hand.")
 
 
+@command.command("note")
+@ID
+@click.argument("text")
+@BY
+@configured
+@as_json
+def note(alert: str, text: str, by: str, config: Path | None, data: Path | None, as_json: bool) -> None:
+    """Say something about an alert, open or not, without changing what it is."""
+    settings = settings_of(config, data)
+    desk = desk_of(settings)
+    _say(desk.remark(_whole(desk, alert), by, text, _now_ms()), settings, as_json)
+
+
 @command.command("assign")
 @ID
 @click.argument("to")
@@ -140,145 +141,6 @@ def assign(
     desk = desk_of(settings)
     given = desk.assign(_whole(desk, alert), by, None if to == "-" else to, note, _now_ms())
     _say(given, settings, as_json)
-
-
-@command.command("silence")
-@click.option("--for", "span", callback=_span, required=True, help="How long, such as 30m, 4h or 2d.")
-@click.option("--why", required=True, help="What people who wonder should read.")
-@click.option("--in", "delay", callback=_span, help="Begin after so long; default: now.")
-@click.option("--tenant", multiple=True)
-@click.option("--kind", multiple=True)
-@click.option("--rule", multiple=True)
-@click.option("--subject", multiple=True)
-@click.option("--district", multiple=True)
-@BY
-@configured
-@as_json
-def silence(
-    span: int, why: str, delay: int, by: str, config: Path | None, data: Path | None, as_json: bool,
-    **parts: tuple[str, ...],
-) -> None:  # fmt: skip
-    """Tell nobody of alerts that fit, for a while. Patterns may have * and ?, several of one kind mean any of them."""
-    if not any(parts.values()):
-        raise click.UsageError("say what is silenced: --subject, --rule, ...", click.get_current_context())
-    settings = settings_of(config, data)
-    now_ms = _now_ms()
-    made = Silence(now_ms + delay, now_ms + delay + span, by, why, Matcher(**parts), now_ms)  # type: ignore[arg-type]
-    changed = desk_of(settings).silence(made, now_ms)
-    if as_json:
-        print_json(_silence(made))
-    else:
-        click.echo(f"{made.id} until {timestamp(made.ends_ms)}; {len(changed)} open alerts changed")
-
-
-@command.command("silences")
-@click.option("--ended", is_flag=True, help="Those that are over, too.")
-@configured
-@as_json
-def list_silences(ended: bool, config: Path | None, data: Path | None, as_json: bool) -> None:
-    """Silences, newest first."""
-    desk = desk_of(settings_of(config, data))
-    after_ms = None if ended else _now_ms()
-    found = desk.read(lambda connection: silences.find(connection, after_ms, 10_000)).items
-    if as_json:
-        print_json({"items": [_silence(one) for one in found]})
-        return
-    rows = [
-        (s.id[:12], timestamp(s.starts_ms), timestamp(s.ends_ms), s.by, s.why, _words(s.matcher), s.ended_by)
-        for s in found
-    ]
-    print_table(f"{len(found)} silences", ("id", "from", "until", "by", "why", "fits", "ended by"), rows)
-
-
-@command.command("unsilence")
-@click.argument("silence")
-@BY
-@configured
-def unsilence(silence: str, by: str, config: Path | None, data: Path | None) -> None:
-    """Cut a silence short: what still fires is told."""
-    desk = desk_of(settings_of(config, data))
-    found = desk.read(lambda connection: silences.find(connection, None, 10_000)).items
-    ids = [one.id for one in found if one.id.startswith(silence)]
-    if len(ids) != 1:
-        raise NotFound(f"no silence {silence!r}" if not ids else f"{silence!r} is the beginning of several silences")
-    changed = desk.end_silence(ids[0], by, _now_ms())
-    click.echo(f"{ids[0]} ended; {len(changed)} open alerts changed")
-
-
-@command.command("measures")
-@click.option("--days", type=click.IntRange(1, 366), default=7, show_default=True)
-@configured
-@as_json
-def show_measures(days: int, config: Path | None, data: Path | None, as_json: bool) -> None:
-    """How alerts of the last days were worked off, and which rules are noisy."""
-    settings = settings_of(config, data)
-    now_ms = _now_ms()
-    handled = desk_of(settings).read(lambda c: measures.read_handled(c, now_ms - days * DAY_MS, now_ms + DAY_MS))
-    found = measures.measure(handled, now_ms, settings.zone)
-    if as_json:
-        print_json(asdict(found))
-        return
-    lengths = {"to acknowledge": found.to_acknowledge, "to resolve": found.to_resolve}
-    print_facts({"raised": found.raised} | {f"open, {age}": n for age, n in found.open_by_age.items()})
-    rows = [(name, one.count, one.median_s, one.p90_s, one.longest_s) for name, one in lengths.items()]
-    print_table("time, s", ("", "alerts", "median", "90 %", "longest"), rows)
-    print_table("noisiest rules", ("rule", "raised"), found.noisiest)
-
-
-@command.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-@configured
-def check(file: Path, config: Path | None, data: Path | None) -> None:
-    """Validate a routing file; every error at once as FILE:LINE: key: what is wrong, what was expected."""
-    settings = settings_of(config, data)
-    try:
-        routing = parse_routes(_read(file), str(file), settings.zone, settings.language)
-    except ConfigurationError as error:
-        _complain(error)
-    routes = "every alert to every target" if routing.routes.routes is None else f"{len(routing.routes.routes)} routes"
-    click.echo(f"{file}: {len(routing.routes.targets)} targets, {routes}: ok")
-
-
-@command.command("test")
-@click.argument("file", type=click.Path(path_type=Path))
-@configured
-@as_json
-def test(file: Path, config: Path | None, data: Path | None, as_json: bool) -> None:
-    """Play the scenarios of a file; prints the steps that differ, and ends with 1 when one does."""
-    settings = settings_of(config, data)
-    try:
-        outcomes = rehearse(_read(file), str(file), all_kinds(), settings.zone)
-    except ConfigurationError as error:
-        _complain(error)
-    failed = [outcome for outcome in outcomes if outcome.differences]
-    if as_json:
-        cases = [{"name": o.name, "passed": not o.differences, "differences": list(map(asdict, o.differences))}
-                 for o in outcomes]  # fmt: skip
-        print_json({"passed": len(outcomes) - len(failed), "failed": len(failed), "scenarios": cases})
-    else:
-        for outcome in failed:
-            for d in outcome.differences:
-                click.echo(f"{file}:{d.line}: {outcome.name}: {d.what} at {d.at_ms / 1000:g} s")
-                click.echo(f"  expected  {'; '.join(d.expected) or 'nothing'}")
-                click.echo(f"  got       {'; '.join(d.got) or 'nothing'}")
-        click.echo(f"{file}: {len(outcomes) - len(failed)} of {len(outcomes)} scenarios passed")
-    if failed:
-        raise click.exceptions.Exit(1)
-
-
-def _complain(error: ConfigurationError) -> NoReturn:
-    for problem in error.problems:
-        click.echo(str(problem), err=True)
-    raise click.exceptions.Exit(1) from None
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except OSError as error:
-        raise ConfigurationError([Problem(str(file), None, "", error.strerror or "cannot be read")]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([Problem(str(file), None, "", f"is not UTF-8: {error.reason}")]) from None
 
 
 def _whole(desk: Desk, beginning: str) -> str:
@@ -303,21 +165,6 @@ def _body(alert: Alert, settings: Settings) -> dict[str, object]:
         "closed_at": None if alert.closed_ms is None else timestamp(alert.closed_ms),
     }  # fmt: skip
     return alert_body(alert, settings.language) | more
-
-
-def _silence(silence: Silence) -> dict[str, object]:
-    m = silence.matcher
-    return {
-        "id": silence.id, "starts_at": timestamp(silence.starts_ms), "ends_at": timestamp(silence.ends_ms),
-        "by": silence.by, "why": silence.why, "ended_by": silence.ended_by, "tenant": m.tenant, "kind": m.kind,
-        "rule": m.rule, "subject": m.subject, "district": m.district,
-    }  # fmt: skip
-
-
-def _words(matcher: Matcher) -> str:
-    parts = {"tenant": matcher.tenant, "kind": matcher.kind, "rule": matcher.rule,
-             "subject": matcher.subject, "district": matcher.district}  # fmt: skip
-    return " ".join(f"{name}={'|'.join(patterns)}" for name, patterns in parts.items() if patterns)
 
 
 def _now_ms() -> int:

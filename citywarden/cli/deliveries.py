@@ -1,20 +1,22 @@
 """`citywarden deliveries`: what was sent to whom, what waits, and once more."""
 
+import time
 from functools import partial
 from pathlib import Path
 
 import click
 
-from citywarden.alerts import outbox
-from citywarden.alerts.outbox import Delivery, State
+from citywarden.alerts import outbox, standing
+from citywarden.alerts.outbox import Delivery, State, TargetState
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
-from citywarden.serve.alerting import desk_of
+from citywarden.serve.alerting import desk_of, routing_of
 
 
 @click.group("deliveries")
 def command() -> None:
-    """List, inspect and repeat messages to the targets."""
+    """List, inspect and repeat messages to the targets; see how the targets do."""
 
 
 @command.command("list")
@@ -74,6 +76,49 @@ def replay(
     for one in chosen:
         desk.write(partial(outbox.replay, delivery_id=one))
     print_json({"replayed": len(chosen)}) if as_json else click.echo(f"{len(chosen)} messages wait again")
+
+
+@command.command("targets")
+@configured
+@as_json
+def targets(config: Path | None, data: Path | None, as_json: bool) -> None:
+    """How the targets do: what waits, what was taken last, what was wrong last."""
+    settings = settings_of(config, data)
+    now_ms = time.time_ns() // 1_000_000
+    accounts = desk_of(settings).read(standing.read_accounts)
+    found = standing.standings(routing_of(settings).routes.targets, accounts, {}, now_ms)
+    rows = [{
+        "name": h.name, "format": h.format, "address": h.address, "state": h.state, "waiting": h.waiting,
+        "ok_at": _moment(h.ok_ms), "error_at": _moment(h.error_ms), "error": h.error, "since": _moment(h.since_ms),
+    } for h in found]  # fmt: skip
+    if as_json:
+        print_json({"items": rows})
+    else:
+        columns = ("name", "format", "state", "since", "waiting", "ok_at", "error_at", "error")
+        print_table(f"{len(rows)} targets", columns, [tuple(row[name] for name in columns) for row in rows])
+
+
+@command.command("enable")
+@click.argument("target")
+@configured
+@as_json
+def enable(target: str, config: Path | None, data: Path | None, as_json: bool) -> None:
+    """Use a target again that had answered 410, that it wants no more; a running server does so within seconds."""
+    settings = settings_of(config, data)
+    names = [one.name for one in routing_of(settings).routes.targets]
+    if target not in names:
+        raise NotFound(f"no target {target!r}, there are: {', '.join(names) or 'none'}")
+    desk = desk_of(settings)
+    before = desk.read(outbox.read_states).get(target, TargetState())
+    desk.write(partial(outbox.write_state, target=target, state=TargetState()))
+    was = before.disabled_ms is not None
+    print_json({"target": target, "was_disabled": was}) if as_json else click.echo(
+        f"{target} is in use{' again' if was else ', it was not disabled'}"
+    )
+
+
+def _moment(ms: int | None) -> str | None:
+    return None if ms is None else timestamp(ms)
 
 
 def _body(delivery: Delivery) -> dict[str, object]:

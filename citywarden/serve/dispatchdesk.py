@@ -4,14 +4,16 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from functools import partial
 
-from citywarden.alerts import measures, outbox, silences
+from sqlalchemy import Connection
+
+from citywarden.alerts import inspection, measures, outbox, silences, standing
 from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.alerts.matching import Matcher
 from citywarden.alerts.outbox import Delivery, State
 from citywarden.alerts.silences import Silence
 from citywarden.model.alert import Alert
-from citywarden.model.dispatch import AlertEvent, Measures, Sending, SilenceNote
+from citywarden.model.dispatch import AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth, Tried
 from citywarden.model.page import Page
 
 
@@ -35,6 +37,10 @@ class DispatchDesk:
     async def close(self, alert_id: str, by: str, note: str | None) -> Alert:
         return await self._desk.close_alert(alert_id, by, note)
 
+    async def note(self, alert_id: str, by: str, note: str) -> Alert:
+        """Say something about an alert. Raises NotFound."""
+        return await self._desk.remark(alert_id, by, note)
+
     async def sent_of(self, alert_id: str) -> Sequence[Sending]:
         """What has been, or is to be, sent of one alert, oldest first."""
         return [sending(delivery) for delivery in await self._desk.deliveries_of(alert_id)]
@@ -47,6 +53,32 @@ class DispatchDesk:
     async def sending(self, message_id: str) -> Sending:
         """Raises NotFound."""
         return sending(await self._desk.read(partial(outbox.get, delivery_id=message_id)))
+
+    async def inspect(self, message_id: str) -> Inspection:
+        """A message as it goes to its target, and every attempt. Raises NotFound."""
+
+        def read(connection: Connection) -> tuple[Delivery, list[Delivery], list[Tried]]:
+            found = outbox.get(connection, message_id)
+            return found, outbox.read_together(connection, found), outbox.read_tries(connection, found.seq)
+
+        found, together, tries = await self._desk.read(read)
+        ids = [one.id for one in together] if found.digest else []
+        target = next((t for t in self._courier.targets if t.name == found.target), None)
+        if target is None:
+            return Inspection(sending(found), "", "", {}, "", tries, ids)
+        at_ms = found.done_ms or self._clock_ms()
+        seen = inspection.look(inspection.without_secret(target), together, at_ms)
+        return Inspection(sending(found), target.format, seen.address, seen.headers, seen.body, tries, ids)
+
+    async def targets(self) -> Sequence[TargetHealth]:
+        """How every target does."""
+        accounts = await self._desk.read(standing.read_accounts)
+        return standing.standings(self._courier.targets, accounts, self._courier.troubles(), self._clock_ms())
+
+    async def enable(self, target: str) -> TargetHealth:
+        """Use a target again that had said that it wants no more. Raises NotFound."""
+        await self._courier.enable(target)
+        return next(health for health in await self.targets() if health.name == target)
 
     async def replay(self, message_id: str) -> Sending:
         """Send a message once more under its old id. Raises NotFound."""
@@ -62,6 +94,11 @@ class DispatchDesk:
         """Begin a silence; its id and time of making are ours. Raises CitywardenError."""
         return note_of(await self._desk.silence(silence_of(note, self._clock_ms())))
 
+    async def fitting(self, note: SilenceNote) -> Sequence[Alert]:
+        """The open alerts that fit a silence, most severe first."""
+        matcher = matcher_of(note)
+        return [alert for alert in await self._desk.open() if matcher.fits(alert)]
+
     async def end_silence(self, silence_id: str, by: str) -> SilenceNote:
         """Cut a silence short. Raises NotFound."""
         return note_of(await self._desk.end_silence(silence_id, by))
@@ -73,7 +110,7 @@ class DispatchDesk:
     async def measures(self, since_ms: int, until_ms: int) -> Measures:
         """Of the alerts raised in a time."""
         handled = await self._desk.read(partial(measures.read_handled, since_ms=since_ms, until_ms=until_ms))
-        return measures.measure(handled, self._clock_ms(), self._zone)
+        return measures.measure(handled, self._clock_ms(), self._zone, await self._desk.open())
 
 
 def sending(delivery: Delivery) -> Sending:
@@ -88,8 +125,15 @@ def sending(delivery: Delivery) -> Sending:
 
 def silence_of(note: SilenceNote, now_ms: int) -> Silence:
     """A silence to be made."""
-    matcher = Matcher(tuple(note.tenant), tuple(note.kind), tuple(note.rule), tuple(note.subject), tuple(note.district))
-    return Silence(note.starts_ms, note.ends_ms, note.by, note.why, matcher, now_ms)
+    return Silence(note.starts_ms, note.ends_ms, note.by, note.why, matcher_of(note), now_ms)
+
+
+def matcher_of(note: SilenceNote) -> Matcher:
+    """What a silence is about."""
+    return Matcher(
+        tuple(note.tenant), tuple(note.kind), tuple(note.rule), tuple(note.subject), tuple(note.district),
+        note.severity, note.up_to,
+    )  # fmt: skip
 
 
 def note_of(silence: Silence) -> SilenceNote:
@@ -97,5 +141,5 @@ def note_of(silence: Silence) -> SilenceNote:
     m = silence.matcher
     return SilenceNote(
         silence.starts_ms, silence.ends_ms, silence.by, silence.why, m.tenant, m.kind, m.rule, m.subject, m.district,
-        silence.id, silence.created_ms, silence.ended_by,
+        silence.id, silence.created_ms, silence.ended_by, m.severity, m.up_to,
     )  # fmt: skip

@@ -1,14 +1,17 @@
-"""What was sent to whom, and silences."""
+"""What was sent to whom, how the targets do, and silences."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from citywarden.model.dispatch import Sending, SilenceNote
+from citywarden.model.alert import Severity
+from citywarden.model.dispatch import Inspection, Sending, SilenceNote, TargetHealth
+from citywarden.model.identity import Identity, Role
 from citywarden.model.wire import alert_body, timestamp
 from dashboards.api.questions import Cursor, Limit, Moment, Word
-from dashboards.api.shapes import AlertBody, Listed, Timestamp
+from dashboards.api.rights import needs
+from dashboards.api.shapes import AlertBody, Listed, SeverityWord, Timestamp
 from dashboards.sources import Dispatch, Sources
 
 StateWord = Literal["waiting", "delivered", "refused", "expired"]
@@ -41,7 +44,44 @@ class SendingBody(BaseModel):
     alert: AlertBody
 
 
-class _Matched(BaseModel):
+class TriedBody(BaseModel):
+    """One attempt; `state` as the message was afterwards."""
+
+    at: Timestamp
+    state: StateWord
+    code: int | None
+    detail: str | None
+
+
+class InspectionBody(BaseModel):
+    """A message as it goes to its target; secrets are blotted out. `together`: the messages of its digest."""
+
+    sending: SendingBody
+    format: str
+    address: str
+    headers: dict[str, str]
+    body: str
+    attempts: list[TriedBody]
+    together: list[str]
+
+
+class TargetBody(BaseModel):
+    """How a target does; `since`: disabled since, or held until."""
+
+    name: str
+    format: str
+    address: str
+    state: Literal["ok", "failing", "held", "disabled", "gone"]
+    waiting: int
+    ok_at: Timestamp | None
+    error_at: Timestamp | None
+    error: str | None
+    since: Timestamp | None
+
+
+class Matched(BaseModel):
+    """Which alerts."""
+
     model_config = ConfigDict(extra="forbid")
 
     tenant: Patterns = []
@@ -49,10 +89,19 @@ class _Matched(BaseModel):
     rule: Patterns = []
     subject: Patterns = []
     district: Patterns = []
+    severity: SeverityWord = "info"
+    up_to: SeverityWord = "critical"
+
+    def parts(self) -> dict[str, Any]:
+        """As the fields of a silence."""
+        said = self.model_dump(include=set(Matched.model_fields))
+        return said | {name: Severity[said[name].upper()] for name in ("severity", "up_to")}
 
 
-class NewSilence(_Matched):
-    """Patterns with `*` and `?`; an empty list fits everything. `starts_at` missing: now."""
+class NewSilence(Matched):
+    """Patterns with `*` and `?`; an empty list fits everything. `severity`: at least so severe, `up_to`: at most.
+    `starts_at` missing: now.
+    """
 
     starts_at: Moment | None = None
     ends_at: Moment
@@ -60,7 +109,7 @@ class NewSilence(_Matched):
     why: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
-class SilenceBody(_Matched):
+class SilenceBody(Matched):
     id: str
     starts_at: Timestamp
     ends_at: Timestamp
@@ -101,6 +150,29 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
         """Send a message, or the digest it was part of, once more under its old id."""
         return sending_body(await desk.replay(id), sources.language)
 
+    @router.get("/deliveries/{id}/inspection", response_model=InspectionBody)
+    async def inspect(id: Word) -> dict[str, object]:
+        """A message as it goes to its target, and every attempt to send it."""
+        return inspection_body(await desk.inspect(id), sources.language)
+
+    @router.get("/targets", response_model=Listed[TargetBody])
+    async def targets() -> dict[str, object]:
+        """How the targets do: what waits for them, and what was wrong last."""
+        return {"items": [target_body(health) for health in await desk.targets()], "next": None}
+
+    @router.post("/targets/{name}/enable", response_model=TargetBody)
+    async def enable(name: Word, who: Annotated[Identity, Depends(needs(Role.SUPERVISOR))]) -> dict[str, object]:
+        """Use a target again that had answered that it wants no more messages."""
+        health = await desk.enable(name)
+        await sources.audit.note(who, "target.enable", name)
+        return target_body(health)
+
+    @router.post("/silences/preview", response_model=Listed[AlertBody])
+    async def preview(matched: Matched) -> dict[str, object]:
+        """The open alerts that a silence would be about, if it held now."""
+        found = await desk.fitting(SilenceNote(0, 0, "", "", **matched.parts()))
+        return {"items": [alert_body(alert, sources.language) for alert in found], "next": None}
+
     @router.get("/silences", response_model=Listed[SilenceBody])
     async def silences(
         ended: Annotated[bool, Query(description="Those that are over, too")] = False,
@@ -115,8 +187,7 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
     async def silence(new: NewSilence) -> dict[str, object]:
         """Have alerts that fit told to nobody for a while; they are recorded all the same."""
         starts_ms = sources.now_ms() if new.starts_at is None else new.starts_at
-        parts = {name: getattr(new, name) for name in _Matched.model_fields}
-        return silence_body(await desk.silence(SilenceNote(starts_ms, new.ends_at, new.by, new.why, **parts)))
+        return silence_body(await desk.silence(SilenceNote(starts_ms, new.ends_at, new.by, new.why, **new.parts())))
 
     @router.get("/silences/{id}", response_model=SilenceBody)
     async def one(id: Word) -> dict[str, object]:
@@ -160,5 +231,40 @@ def silence_body(note: SilenceNote) -> dict[str, object]:
         "by": note.by,
         "why": note.why,
         "ended_by": note.ended_by,
-        **{name: list(getattr(note, name)) for name in _Matched.model_fields},
+        **{name: list(getattr(note, name)) for name in ("tenant", "kind", "rule", "subject", "district")},
+        "severity": note.severity.word,
+        "up_to": note.up_to.word,
+    }
+
+
+def inspection_body(found: Inspection, language: str) -> dict[str, object]:
+    """A message with its attempts."""
+    tries = [{"at": timestamp(t.at_ms), "state": t.state, "code": t.code, "detail": t.detail} for t in found.attempts]
+    return {
+        "sending": sending_body(found.sending, language),
+        "format": found.format,
+        "address": found.address,
+        "headers": dict(found.headers),
+        "body": found.body,
+        "attempts": tries,
+        "together": list(found.together),
+    }
+
+
+def target_body(health: TargetHealth) -> dict[str, object]:
+    """How a target does."""
+
+    def moment(ms: int | None) -> str | None:
+        return None if ms is None else timestamp(ms)
+
+    return {
+        "name": health.name,
+        "format": health.format,
+        "address": health.address,
+        "state": health.state,
+        "waiting": health.waiting,
+        "ok_at": moment(health.ok_ms),
+        "error_at": moment(health.error_ms),
+        "error": health.error,
+        "since": moment(health.since_ms),
     }

@@ -2,18 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
 
-from citywarden.model.dispatch import AlertEvent, Lengths, Measures
+from citywarden.model.dispatch import AlertEvent, Lengths, Measures, Share
+from citywarden.model.identity import Identity, Role
 from citywarden.model.wire import alert_body, timestamp
 from dashboards.api.deliveries import SendingBody, sending_body
 from dashboards.api.dispatch import Deeds
 from dashboards.api.problems import BadQuestion
 from dashboards.api.questions import Moment, Word
+from dashboards.api.rights import needs
 from dashboards.api.shapes import AlertBody, Deed, Listed, Timestamp
 from dashboards.sources import Dispatch, Sources
 
+Dispatcher = Annotated[Identity, Depends(needs(Role.DISPATCHER))]
 DAY_MS = 86_400_000
 LONGEST_DAYS = 366
 
@@ -22,6 +25,15 @@ class Assignment(Deed):
     """`to`: whom it is given to, null: nobody any more."""
 
     to: str | None = Field(min_length=1, max_length=200)
+
+
+class Remark(BaseModel):
+    """Something to be said; `by` missing: whoever asks."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: Annotated[str | None, Field(min_length=1, max_length=200)] = None
+    note: Annotated[str, Field(min_length=1, max_length=2000)]
 
 
 class EventBody(BaseModel):
@@ -48,6 +60,16 @@ class NoiseBody(BaseModel):
     raised: int
 
 
+class ShareBody(BaseModel):
+    """What one rule, or one district, has to do with it."""
+
+    name: str
+    raised: int
+    open: int
+    to_acknowledge: LengthsBody
+    to_resolve: LengthsBody
+
+
 class MeasuresBody(BaseModel):
     """Of the alerts raised from `since` until `until`; days are the city's."""
 
@@ -59,6 +81,8 @@ class MeasuresBody(BaseModel):
     to_resolve: LengthsBody
     per_day: dict[str, dict[str, int]]
     noisiest: list[NoiseBody]
+    rules: list[ShareBody]
+    districts: list[ShareBody]
 
 
 def handling(sources: Sources, desk: Dispatch) -> APIRouter:
@@ -93,6 +117,13 @@ def handling(sources: Sources, desk: Dispatch) -> APIRouter:
         """Give an alert to somebody, which also acknowledges it; returns it as it is then."""
         return alert_body(await desk.assign(id, given.by, given.to, given.note), sources.language)
 
+    @router.post("/{id}/note", response_model=AlertBody)
+    async def note(id: Word, remark: Remark, who: Dispatcher) -> dict[str, object]:
+        """Say something about an alert, open or not, without changing what it is."""
+        noted = await desk.note(id, remark.by or who.name, remark.note)
+        await sources.audit.note(who, "alert.note", id, remark.note)
+        return alert_body(noted, sources.language)
+
     @router.post("/{id}/close", response_model=AlertBody)
     async def close(id: Word, deed: Deeds = None) -> dict[str, object]:
         """File an alert; one that is open is ended by hand. Returns it as it is then."""
@@ -121,6 +152,15 @@ def measures_body(found: Measures, start_ms: int, end_ms: int) -> dict[str, obje
     def lengths(one: Lengths) -> dict[str, object]:
         return {"count": one.count, "median_s": one.median_s, "p90_s": one.p90_s, "longest_s": one.longest_s}
 
+    def share(one: Share) -> dict[str, object]:
+        return {
+            "name": one.name,
+            "raised": one.raised,
+            "open": one.open,
+            "to_acknowledge": lengths(one.to_acknowledge),
+            "to_resolve": lengths(one.to_resolve),
+        }
+
     return {
         "since": timestamp(start_ms),
         "until": timestamp(end_ms),
@@ -130,4 +170,6 @@ def measures_body(found: Measures, start_ms: int, end_ms: int) -> dict[str, obje
         "to_resolve": lengths(found.to_resolve),
         "per_day": {day: dict(rules) for day, rules in found.per_day.items()},
         "noisiest": [{"rule": rule, "raised": raised} for rule, raised in found.noisiest],
+        "rules": [share(one) for one in found.rules],
+        "districts": [share(one) for one in found.districts],
     }
