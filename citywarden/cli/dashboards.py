@@ -14,6 +14,7 @@ from citywarden.serve.prepare import NO_DISTRICTS, Districts, prepare
 from dashboards.grafana import push as pushing
 from dashboards.grafana import render as rendering
 from dashboards.grafana.colours import Limit
+from dashboards.grafana.door import Grafana
 from dashboards.grafana.maps import View
 from dashboards.grafana.panels import Json
 from dashboards.grafana.scene import Material
@@ -74,7 +75,7 @@ def push(url: str | None, dry_run: bool, as_json: bool, config: Path | None, dat
     """
     settings = settings_of(config, data)
     token = settings.grafana.token.get_secret_value() if settings.grafana.token else ""
-    with pushing.Grafana(url or settings.grafana.url, token) as grafana:
+    with Grafana(url or settings.grafana.url, token) as grafana:
         changes = pushing.compare(grafana, boards_of(settings))
         if not as_json:
             for change in changes:

@@ -13,11 +13,12 @@ import citywarden.serve.tables  # noqa: F401 (declares every table)
 from citywarden.database import connect
 from citywarden.model.errors import CitywardenError, ConfigurationError, Occupied
 from citywarden.model.message import RawMessage
+from citywarden.model.redaction import redact
 from citywarden.sections import Settings
 from citywarden.serve.http import bind
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.stores import examine_store, open_store, set_up_store
-from dashboards.grafana import push
+from dashboards.grafana.door import Grafana
 from ingest.endpoint import Endpoint
 from ingest.mqtt import receive
 from ingest.subscription import State, Status, Subscription
@@ -76,7 +77,7 @@ async def _try(name: str, attempt: Callable[[], Awaitable[str]], advice: str, ti
     except TimeoutError:
         return Check(name, False, f"no answer within {timeout_s:g} s", advice)
     except Exception as error:
-        return Check(name, False, " ".join(str(error).split()) or type(error).__name__, advice)
+        return Check(name, False, " ".join(redact(str(error)).split()) or type(error).__name__, advice)
 
 
 async def _files(prepared: Prepared) -> str:
@@ -136,8 +137,8 @@ async def _store(prepared: Prepared, fix: bool) -> str:
 
 def _grafana(settings: Settings) -> str:
     token = settings.grafana.token.get_secret_value() if settings.grafana.token else ""
-    with push.Grafana(settings.grafana.url, token) as grafana:
-        return push.examine(grafana)
+    with Grafana(settings.grafana.url, token) as grafana:
+        return grafana.health()
 
 
 def _listen(settings: Settings) -> str:

@@ -1,8 +1,9 @@
 """Flux for the panels, from the store's names. Grafana fills in `v.*` and `${variable:regex}`.
 
-The data source knows the bucket (`v.defaultBucket`), so no board names one; records are in one of their own. A trend of devices reads raw readings for
-up to three hours, minutes for up to two days and hours beyond; one of a city reads the folds of its districts. So a
-month costs no more than a day. The newest minutes (of a long range: hours) come once the store has folded them.
+The data source knows the bucket (`v.defaultBucket`), so no board names one; records are in one beside it. A trend of
+devices reads raw readings for up to three hours, minutes for up to two days and hours beyond; one of a city reads the
+folds of its districts. So a month costs no more than a day. The newest minutes (of a long range: hours) come once the
+store has folded them.
 """
 
 from collections.abc import Sequence

@@ -16,7 +16,8 @@ from pydantic import SecretStr
 from citywarden.cli.dashboards import command
 from citywarden.sections import GrafanaSettings, Settings
 from citywarden.serve.examination import examine as doctor
-from dashboards.grafana.push import Grafana, GrafanaRefused, apply, compare, examine
+from dashboards.grafana.door import Grafana, GrafanaRefused
+from dashboards.grafana.push import apply, compare
 from tests.grafana.material import default_boards
 
 BOARDS = default_boards()
@@ -165,13 +166,13 @@ def test_a_grafana_that_is_away_is_one_clear_line() -> None:
 def test_the_data_source_is_examined_in_grafanas_own_words(grafana: tuple[str, Kept]) -> None:
     url, kept = grafana
     with Grafana(url, TOKEN) as door:
-        assert examine(door) == "datasource is working. 4 buckets found"
+        assert door.health() == "datasource is working. 4 buckets found"
         kept.health = (400, {"status": "ERROR", "message": "unauthorized access"})
         with pytest.raises(GrafanaRefused, match="unauthorized access"):
-            examine(door)
+            door.health()
         kept.health = (404, {"message": "data source not found"})
         with pytest.raises(GrafanaRefused, match="no data source citywarden-influxdb"):
-            examine(door)
+            door.health()
 
 
 def test_the_doctor_shows_a_data_source_that_does_not_answer(grafana: tuple[str, Kept], tmp_path: Path) -> None:
