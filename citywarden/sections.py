@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from citywarden.model.networks import LOOPBACK, Network, parse_network
+from citywarden.model.redaction import keep_secret, keep_secrets_of
 
 
 def _timezone(name: str) -> str:
@@ -22,6 +25,10 @@ def _url(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _network(text: object) -> object:
+    return parse_network(text) if isinstance(text, str) else text
+
+
 def _listen(address: str) -> str:
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdigit() or int(port) > 65535:
@@ -30,7 +37,16 @@ def _listen(address: str) -> str:
 
 
 class _Section(BaseModel):
+    """A section; what it keeps secret is hidden from logs and answers from the moment it is read."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    def model_post_init(self, _context: object, /) -> None:
+        for name, value in self:
+            if isinstance(value, SecretStr):
+                keep_secret(value.get_secret_value())
+            elif name == "url" and isinstance(value, str):
+                keep_secrets_of(value)
 
 
 class MqttSettings(_Section):
@@ -109,12 +125,14 @@ class TargetSettings(_Section):
 
 class AlertsSettings(_Section):
     """`routes`: routing file; `targets` here hear of everything beside it. `keep_days`: of resolved alerts, with their
-    history and deliveries.
+    history and deliveries. `allow_networks`: where alerts may be sent beside the internet; what is named here replaces
+    the default, this machine.
     """
 
     routes: Path | None = None
     keep_days: Annotated[int, Field(ge=1, le=3660)] = 400
     targets: tuple[TargetSettings, ...] = ()
+    allow_networks: tuple[Annotated[Network, BeforeValidator(_network)], ...] = LOOPBACK
     stale_after_min: Annotated[float, Field(gt=0, le=24 * 60)] = 15.0
 
 

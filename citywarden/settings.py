@@ -11,6 +11,7 @@ from typing import cast, get_args
 from pydantic import BaseModel, ValidationError
 
 from citywarden.model.errors import ConfigurationError, Problem
+from citywarden.model.redaction import redact_tree
 from citywarden.sections import Settings
 
 ENVIRONMENT_PREFIX = "CITYWARDEN__"
@@ -61,16 +62,7 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ, data: P
 def describe(settings: Settings) -> dict[str, object]:
     """What is in force as plain JSON values, secrets redacted."""
     tree = cast(dict[str, object], settings.model_dump(mode="json"))
-    return cast(dict[str, object], _redact(tree))
-
-
-def _redact(value: object) -> object:
-    """Take the password out of every URL."""
-    if isinstance(value, dict):
-        return {key: _redact(below) for key, below in value.items()}
-    if isinstance(value, list):
-        return [_redact(below) for below in value]
-    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", value) if isinstance(value, str) else value
+    return cast(dict[str, object], redact_tree(tree))
 
 
 def _overlay(tree: Tree, environment: Mapping[str, str]) -> dict[str, str]:

@@ -16,11 +16,10 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-import httpx
-
 from citywarden.alerts import outbox, pace, post
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.alerts.formats import FORMATS
+from citywarden.alerts.guard import Guard
 from citywarden.alerts.outbox import Attempt, Delivery, State, TargetState
 from citywarden.alerts.target import Target
 from citywarden.alerts.verdicts import Judgement, Schedule, Verdict, wait_ms
@@ -57,7 +56,7 @@ class Round:
 class Courier:
     """Delivers until it is closed: `async with Courier(desk, targets, clock_ms) as courier:`.
 
-    `client` None: an own one that follows no redirects. `luck`: source of jitter, uniform in [0, 1).
+    `guard`: where messages may go. `luck`: source of jitter, uniform in [0, 1).
     `grace_s`: at the end an attempt that is under way gets this long.
     """
 
@@ -67,14 +66,15 @@ class Courier:
         targets: Sequence[Target],
         clock_ms: Callable[[], int],
         schedule: Schedule = Schedule(),  # noqa: B008 (frozen)
-        client: httpx.AsyncClient | None = None,
+        guard: Guard = post.ANYWHERE_PUBLIC,
         luck: Callable[[], float] = random,
         grace_s: float = 2.0,
     ) -> None:
         self._desk = desk
         self._clock_ms = clock_ms
         self._schedule = schedule
-        self._client = client or post.client()
+        self._guard = guard
+        self._client = post.client(guard)
         self._luck = luck
         self._grace_s = grace_s
         self._closing = False
@@ -239,7 +239,7 @@ class Courier:
         """One attempt. True when the next message may go."""
         letter = pace.letter_of(bundled)
         self._desk.counters.attempts += 1
-        judgement = await post.attempt(self._client, round_.target, letter, self._clock_ms)
+        judgement = await post.attempt(self._client, round_.target, letter, self._clock_ms, self._guard)
         now_ms = self._clock_ms()
         delivered = judgement.verdict is Verdict.DELIVERED
         round_.pace = pace.note_sent(round_.pace, now_ms, letter.digest and delivered)

@@ -8,6 +8,7 @@ from functools import partial
 import orjson
 
 from citywarden.alerts import mail, robots, signature
+from citywarden.alerts.guard import Guard
 from citywarden.alerts.letter import Letter, Notice, Request, counts
 from citywarden.alerts.target import Target
 from citywarden.alerts.verdicts import Answer, Judgement, judge_http, judge_robot
@@ -29,7 +30,7 @@ class Format:
     compose: Callable[[Letter, Target, int], Request]
     judge: Callable[[Answer, int], Judgement] = judge_http
     per_min: int | None = None
-    carry: Callable[[Request, Target], Awaitable[Judgement]] | None = None
+    carry: Callable[[Request, Target, Guard], Awaitable[Judgement]] | None = None
 
 
 def citywarden(letter: Letter, target: Target, now_ms: int) -> Request:

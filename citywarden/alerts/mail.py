@@ -2,17 +2,19 @@
 
 A target's url is `smtp://user@host:587/?from=alerts@city.example&to=a@b.example,c@d.example`, or `smtps://` for TLS
 from the first byte; its secret is the password. `smtp://` takes STARTTLS where it is offered; without it a
-password goes to this machine only.
+password goes to this machine only. `&ca=/etc/citywarden/mail-ca.pem` trusts that authority instead of the public ones.
 """
 
 import asyncio
 import smtplib
+import socket
 import ssl
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from citywarden.alerts.guard import Forbidden, Guard
 from citywarden.alerts.letter import Letter, Request, digest_lines, digest_title, lines, title
 from citywarden.alerts.matching import local
 from citywarden.alerts.target import Target
@@ -34,6 +36,7 @@ class Postbox:
     user: str | None
     sender: str
     to: tuple[str, ...]
+    ca: str | None = None
 
 
 def parse_postbox(url: str) -> Postbox:
@@ -51,7 +54,9 @@ def parse_postbox(url: str) -> Postbox:
         raise ValueError("expected smtp://user@host:587/?from=a@b.example&to=c@d.example, or smtps://")
     tls = parts.scheme == "smtps"
     user = unquote(parts.username) if parts.username else None
-    return Postbox(parts.hostname, parts.port or (465 if tls else 587), tls, user, sender, to)
+    return Postbox(
+        parts.hostname, parts.port or (465 if tls else 587), tls, user, sender, to, asked.get("ca", [None])[0]
+    )
 
 
 def email(letter: Letter, target: Target, now_ms: int) -> Request:
@@ -73,10 +78,14 @@ def email(letter: Letter, target: Target, now_ms: int) -> Request:
     return Request(message.as_bytes(), {"content-type": "message/rfc822"})
 
 
-async def carry(request: Request, target: Target) -> Judgement:
+async def carry(request: Request, target: Target, guard: Guard) -> Judgement:
     """Hand a message to the server. Never raises for what the server or the network does."""
+    box = parse_postbox(target.url)
     try:
-        await asyncio.to_thread(_send, request.body, target)
+        addresses = await guard.addresses(box.host, box.port)
+        await asyncio.to_thread(_send, request.body, target, box, str(addresses[0]))
+    except Forbidden as error:
+        return Judgement(Verdict.RETRY, f"nothing is sent there: {error}")
     except smtplib.SMTPRecipientsRefused as error:
         code, said = next(iter(error.recipients.values()))
         return _judge(code, said)
@@ -87,13 +96,23 @@ async def carry(request: Request, target: Target) -> Judgement:
     return Judgement(Verdict.DELIVERED, code=250)
 
 
-def _send(body: bytes, target: Target) -> None:
-    box = parse_postbox(target.url)
-    context = ssl.create_default_context()
-    kind = smtplib.SMTP_SSL(box.host, box.port, timeout=target.timeout_s, context=context) if box.tls else smtplib.SMTP(
-        box.host, box.port, timeout=target.timeout_s
-    )  # fmt: skip
-    with kind as server:
+class _Pinned(smtplib.SMTP):
+    """Connects to an address; TLS proves the host's name."""
+
+    def __init__(self, box: Postbox, timeout_s: float, address: str, first_byte_tls: ssl.SSLContext | None) -> None:
+        self._address = address
+        self._first_byte_tls = first_byte_tls
+        super().__init__(box.host, box.port, timeout=timeout_s)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((self._address, port), timeout)
+        context = self._first_byte_tls
+        return plain if context is None else context.wrap_socket(plain, server_hostname=host)
+
+
+def _send(body: bytes, target: Target, box: Postbox, address: str) -> None:
+    context = ssl.create_default_context(cafile=box.ca)
+    with _Pinned(box, target.timeout_s, address, context if box.tls else None) as server:
         server.ehlo()
         secure = box.tls or box.host in _LOOPBACK
         if not box.tls and server.has_extn("starttls"):

@@ -2,32 +2,50 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
 
 from citywarden.alerts.formats import FORMATS
+from citywarden.alerts.guard import Forbidden, Guard, GuardedTransport
 from citywarden.alerts.letter import Letter
 from citywarden.alerts.target import Target
 from citywarden.alerts.verdicts import Answer, Judgement, Verdict
+from citywarden.model.redaction import redact
 
+ANYWHERE_PUBLIC = Guard()
 ANSWER_BYTES = 64 * 1024
 """As much of an answer is read; the rest says nothing that matters here."""
 
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
-
-def client() -> httpx.AsyncClient:
-    """A client that follows no redirects, and asks the environment's proxy for anything but this machine."""
+def client(guard: Guard = ANYWHERE_PUBLIC) -> httpx.AsyncClient:
+    """A client that goes where `guard` lets it and follows no redirects; the environment's proxy is asked for
+    anything but this machine.
+    """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
     return httpx.AsyncClient(
         follow_redirects=False,
-        headers={"user-agent": "citywarden"},
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=50),
-        mounts=dict.fromkeys(_LOOPBACK),
+        # An answer that unpacks itself could be of any size.
+        headers={"user-agent": "citywarden", "accept-encoding": "identity"},
+        transport=GuardedTransport(guard, limits),
     )
 
 
-async def attempt(http: httpx.AsyncClient, target: Target, letter: Letter, clock_ms: Callable[[], int]) -> Judgement:
-    """Post a letter. Never raises for what a receiver or the network does, or for a letter that cannot be written."""
+async def attempt(
+    http: httpx.AsyncClient, target: Target, letter: Letter, clock_ms: Callable[[], int],
+    guard: Guard = ANYWHERE_PUBLIC,
+) -> Judgement:  # fmt: skip
+    """Post a letter. Never raises for what a receiver or the network does, or for a letter that cannot be written.
+
+    `guard` is for what goes by mail; `http` has its own. Nothing secret is in what is said of it.
+    """
+    judged = await _attempt(http, target, letter, clock_ms, guard)
+    return replace(judged, detail=redact(judged.detail))
+
+
+async def _attempt(
+    http: httpx.AsyncClient, target: Target, letter: Letter, clock_ms: Callable[[], int], guard: Guard
+) -> Judgement:
     form = FORMATS[target.format]
     try:
         request = form.compose(letter, target, clock_ms())
@@ -36,10 +54,12 @@ async def attempt(http: httpx.AsyncClient, target: Target, letter: Letter, clock
     try:
         async with asyncio.timeout(target.timeout_s):
             if form.carry is not None:
-                return await form.carry(request, target)
+                return await form.carry(request, target, guard)
             answer = await _exchange(http, target, request.body, dict(request.headers), dict(request.query))
     except TimeoutError:
         return Judgement(Verdict.RETRY, f"no answer within {target.timeout_s:g} s")
+    except Forbidden as error:
+        return Judgement(Verdict.RETRY, f"nothing is sent there: {error}")
     except httpx.InvalidURL as error:
         return Judgement(Verdict.RETRY, f"the target's url is wrong: {error}")
     except httpx.HTTPError as error:
@@ -57,7 +77,7 @@ async def _exchange(
     asked = http.stream("POST", url, content=body, headers=headers | dict(target.headers), timeout=target.timeout_s)
     async with asked as response:
         read = bytearray()
-        async for part in response.aiter_bytes():
+        async for part in response.aiter_raw():
             read += part
             if len(read) >= ANSWER_BYTES:
                 break

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from citywarden.model.alert import Severity
+from citywarden.model.redaction import keep_secret, keep_secrets_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Target:
     rate_per_min: int | None = None
     link: str = ""
     zone: tzinfo = UTC
+
+    def __post_init__(self) -> None:
+        keep_secret(self.secret, *self.headers.values())
+        keep_secrets_of(self.url)
 
     @property
     def key(self) -> bytes | None:

@@ -7,6 +7,7 @@ import click
 
 from citywarden import __version__
 from citywarden.model.errors import CitywardenError, ConfigurationError
+from citywarden.model.redaction import redact
 
 _COMMANDS = {
     "demo": "citywarden.cli.demo",
@@ -73,5 +74,5 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    print("citywarden: " + " ".join(message.split()), file=sys.stderr)
+    print("citywarden: " + " ".join(redact(message).split()), file=sys.stderr)
     return code

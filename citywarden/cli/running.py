@@ -15,7 +15,6 @@ import uvloop
 from citywarden.model.redaction import redact
 
 T = TypeVar("T")
-STOP_S = 30.0
 COLLECT = (50_000, 50, 100)
 """Objects before a collection; the defaults cost a quarter of the CPU of a drain (docs/performance.md)."""
 
@@ -48,9 +47,9 @@ def log_handler(stream: TextIO | None = None) -> logging.Handler:
     return handler
 
 
-async def until_stopped(seconds: float | None = None) -> None:
+async def until_stopped(seconds: float | None = None, stop_s: float | None = None) -> None:
     """Until SIGINT or SIGTERM, or until `seconds` have passed. A second signal, or a stop that takes longer than
-    STOP_S, ends the process at once: what was under way is in the log and is done again at the next start.
+    `stop_s`, ends the process at once: what was under way is in the log and is done again at the next start.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -59,7 +58,8 @@ async def until_stopped(seconds: float | None = None) -> None:
         if stopped.is_set():
             _leave(f"signal {number} again", 128 + number)
         stopped.set()
-        loop.call_later(STOP_S, _leave, f"not stopped after {STOP_S:g} s", 1)
+        if stop_s is not None:
+            loop.call_later(stop_s, _leave, f"not stopped after {stop_s:g} s", 1)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, take, number)

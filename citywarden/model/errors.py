@@ -10,9 +10,14 @@ CitywardenError
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from citywarden.model.redaction import redact
+
 
 class CitywardenError(Exception):
-    """Base of every error that is shown to a person as one line."""
+    """Base of every error that is shown to a person as one line, without secrets."""
+
+    def __str__(self) -> str:
+        return redact(super().__str__())
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.key}: {self.what}" if self.key else f"{place}: {self.what}"
+        return redact(f"{place}: {self.key}: {self.what}" if self.key else f"{place}: {self.what}")
 
 
 class ConfigurationError(CitywardenError):

@@ -12,6 +12,7 @@ from citywarden.alerts.circumstances import Manners
 from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk, Desk
 from citywarden.alerts.formats import FORMATS, misfit
+from citywarden.alerts.guard import Guard
 from citywarden.alerts.machine import Policy
 from citywarden.alerts.routefile import Routing, parse_routes
 from citywarden.alerts.routes import Routes
@@ -48,7 +49,7 @@ async def alerting(settings: Settings, clock_ms: Callable[[], int]) -> AsyncIter
     found: list[Alerting] = []
     desk = AsyncDesk(_desk(settings, routing, engine, lambda key: found[0].locate(key) if found else None), clock_ms)
     try:
-        async with Courier(desk, routing.routes.targets, clock_ms) as courier:
+        async with Courier(desk, routing.routes.targets, clock_ms, guard=guard_of(settings)) as courier:
             found.append(Alerting(engine, desk, courier, lambda _key: None))
             yield found[0]
     finally:
@@ -94,6 +95,11 @@ async def attend(desk: AsyncDesk, keep_ms: int, clock_ms: Callable[[], int]) -> 
         except Unavailable as error:
             _log.warning("alerts cannot be attended to now: %s", error)
         await asyncio.sleep(ATTEND_S)
+
+
+def guard_of(settings: Settings) -> Guard:
+    """Where messages may go."""
+    return Guard(settings.alerts.allow_networks)
 
 
 def routing_of(settings: Settings) -> Routing:

@@ -5,16 +5,22 @@ import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import httpx
 from sqlalchemy import text
 
 import citywarden.serve.tables  # noqa: F401 (declares every table)
+from citywarden.alerts.formats import FORMATS
+from citywarden.alerts.guard import Guard
+from citywarden.alerts.mail import parse_postbox
+from citywarden.alerts.post import client
+from citywarden.alerts.target import Target
 from citywarden.database import connect
 from citywarden.model.errors import CitywardenError, ConfigurationError, Occupied
 from citywarden.model.message import RawMessage
 from citywarden.model.redaction import redact
 from citywarden.sections import Settings
+from citywarden.serve.alerting import guard_of, routing_of
 from citywarden.serve.http import bind
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.stores import examine_store, open_store, set_up_store
@@ -65,8 +71,9 @@ async def examine(settings: Settings, fix: bool = False) -> Sequence[Check]:
     if settings.grafana.token is not None:
         advice = "check [grafana] url and token, and the data source's own url and token in Grafana"
         tries.append(("grafana", lambda: asyncio.to_thread(_grafana, settings), advice))
-    for target in settings.alerts.targets:
-        tries.append((f"target {target.name}", lambda url=target.url: _target(url), "check its url; nothing was sent"))  # type: ignore[misc]
+    guard = guard_of(settings)
+    for target in routing_of(settings).routes.targets:
+        tries.append((f"target {target.name}", partial(_target, target, guard), "check its url; nothing was sent"))
     return await asyncio.gather(*(_try(*one, FIX_TIMEOUT_S if fix else TIMEOUT_S) for one in tries))
 
 
@@ -170,7 +177,10 @@ async def _mqtt(endpoint: Endpoint) -> str:
     return f"{endpoint} lets us in"
 
 
-async def _target(url: str) -> str:
-    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
-        answer = await client.head(url)
+async def _target(target: Target, guard: Guard) -> str:
+    if FORMATS[target.format].carry is not None:
+        box = parse_postbox(target.url)
+        return f"{box.host} is {(await guard.addresses(box.host, box.port))[0]}"
+    async with client(guard) as http:
+        answer = await http.head(target.url, headers=dict(target.headers), timeout=TIMEOUT_S)
     return f"answers ({answer.status_code} to HEAD)"

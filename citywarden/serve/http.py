@@ -45,7 +45,13 @@ def bind(listen: str) -> socket.socket:
 async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the app on the socket until the block ends; open connections get some seconds to finish."""
     config = uvicorn.Config(
-        app, log_level="warning", access_log=False, lifespan="on", timeout_graceful_shutdown=STOP_S, ws_max_queue=64
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        timeout_graceful_shutdown=STOP_S,
+        ws_max_queue=64,
     )
     server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")

@@ -10,6 +10,8 @@ import orjson
 
 from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk, Desk
+from citywarden.alerts.guard import Guard
+from citywarden.alerts.post import ANYWHERE_PUBLIC
 from citywarden.alerts.target import Target
 from citywarden.alerts.verdicts import Schedule
 
@@ -102,10 +104,10 @@ async def hook(*answers: bytes | None) -> AsyncIterator[Hook]:
 
 @asynccontextmanager
 async def delivering(
-    front: Desk, *targets: Target, schedule: Schedule = IMPATIENT
+    front: Desk, *targets: Target, schedule: Schedule = IMPATIENT, guard: Guard = ANYWHERE_PUBLIC
 ) -> AsyncIterator[tuple[AsyncDesk, Courier]]:
     """A desk of one event loop and its courier at work."""
     desk = AsyncDesk(front, clock_ms)
-    async with Courier(desk, targets, clock_ms, schedule, luck=lambda: 0.0, grace_s=0.3) as courier:
+    async with Courier(desk, targets, clock_ms, schedule, guard, luck=lambda: 0.0, grace_s=0.3) as courier:
         yield desk, courier
     await desk.close()

@@ -14,6 +14,7 @@ import pytest
 
 from citywarden.alerts import outbox
 from citywarden.alerts.formats import FORMATS, misfit
+from citywarden.alerts.guard import Guard
 from citywarden.alerts.letter import Letter, Notice
 from citywarden.alerts.machine import Change
 from citywarden.alerts.mail import parse_postbox
@@ -116,7 +117,7 @@ async def test_a_password_goes_nowhere_in_the_clear() -> None:
         form = FORMATS["email"]
         letter = Letter("msg_1", (Notice("msg_1", alert(), Change.OPENED),))
         assert form.carry is not None
-        judged = await form.carry(form.compose(letter, there, NOW_MS), there)
+        judged = await form.carry(form.compose(letter, there, NOW_MS), there, Guard())
     assert box.logins == 0
     assert judged.verdict.value == "retry"
 
