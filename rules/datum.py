@@ -4,8 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
-from citywarden.columns import Ints
-from citywarden.coordinates import from_wgs84, in_china, project, to_wgs84
+from citywarden.coordinates import in_china, project
+from rules.footprint import possible, read_as
 from rules.points import Points
 from rules.raster import Roads
 from rules.tasktable import TaskTable
@@ -23,22 +23,23 @@ class Ground(Protocol):
     def settings(self) -> WorkSettings: ...
 
 
-def misread(ground: Ground, number: Ints, points: Points) -> bool:
-    """Would the fixes lie on their roads (median inside the buffer) were the track, or the plan, GCJ-02 or BD-09?
+def misread(ground: Ground, number: int, points: Points) -> bool:
+    """Would the fixes lie on the road of task `number` (median inside the buffer) were the track, or the plan, GCJ-02
+    or BD-09? Outside China nothing is misread.
 
-    `number[i]`: the task (in the table) whose road fix i is held against. Outside China nothing is misread.
+    A road that most fixes are too far from for any shift is ruled out by a box: it saves nearly all of the work.
     """
-    if not len(points) or not in_china(points.lat, points.lon).all():
+    road = int(ground.table.road[number])
+    if not len(points):
         return False
-    road = ground.table.road[number]
-    central = ground.roads.segments.meridian[road]
-    buffer_m = np.maximum(ground.table.buffer_m[number], ground.settings.unknown_accuracy_buffer_m)
-    for read in (
-        to_wgs84(points.lat, points.lon, "gcj02"),
-        from_wgs84(points.lat, points.lon, "gcj02"),
-        to_wgs84(points.lat, points.lon, "bd09"),
-    ):
-        distance = ground.roads.locate(road, *project(*read, central)).distance_m
-        if np.median(distance) <= np.median(buffer_m):
+    readings = np.flatnonzero(possible(ground.roads.footprint[road], points.lat, points.lon)).tolist()
+    if not readings or not in_china(points.lat, points.lon).all():
+        return False
+    central = float(ground.roads.segments.meridian[road])
+    buffer_m = max(float(ground.table.buffer_m[number]), ground.settings.unknown_accuracy_buffer_m)
+    here = np.full(len(points), road)
+    for reading in readings:
+        located = ground.roads.locate(here, *project(*read_as(points.lat, points.lon, reading), central))
+        if np.median(located.distance_m) <= buffer_m:
             return True
     return False

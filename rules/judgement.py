@@ -137,6 +137,6 @@ def _suspect(court: Court, case: Case, sums: Sums) -> set[int]:
     found = set()
     for k in np.flatnonzero((case.coverage.covered_m == 0) & (many >= _MANY)).tolist():
         mine = np.flatnonzero((case.steps.task == k) & case.on)
-        if 2 * many[k] > len(mine) and misread(court, np.full(len(mine), case.which[k]), case.points.take(mine)):
+        if 2 * many[k] > len(mine) and misread(court, int(case.which[k]), case.points.take(mine)):
             found.add(k)
     return found

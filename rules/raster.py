@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from citywarden.columns import Bools, Floats, Ints
 from citywarden.model.work import Coordinates
+from rules.footprint import READINGS, footprints
 from rules.geometry import DX, DY, LENGTH, MEASURE, NO_SEGMENTS, Segments, X, Y, descend, segments
 from rules.points import spans
 
@@ -66,6 +67,7 @@ class Roads:
 
     segments: Segments = NO_SEGMENTS
     origin: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    footprint: Floats = field(default_factory=lambda: np.zeros((0, READINGS, 4)))
     leaves: tuple[_Leaf, ...] = ()
 
     def __len__(self) -> int:
@@ -75,7 +77,7 @@ class Roads:
     def nbytes(self) -> int:
         """Memory held by the index."""
         cells = sum(leaf.key.nbytes + leaf.piece.nbytes for leaf in self.leaves)
-        return cells + self.segments.rows.nbytes + self.origin.nbytes
+        return cells + self.segments.rows.nbytes + self.origin.nbytes + self.footprint.nbytes
 
     def add(self, roads: Sequence[Sequence[Coordinates]]) -> "Roads":
         """With more roads, numbered on from the last."""
@@ -95,7 +97,8 @@ class Roads:
             last, before = leaves.pop(), leaves.pop()
             merged = (np.concatenate([before.key, last.key]), np.concatenate([before.piece, last.piece]))
             leaves.append(_Leaf(before.first, last.last, *merged))
-        return Roads(_joined([self.segments, *made]), np.vstack([self.origin, origins]), tuple(leaves))
+        footprint = np.concatenate([self.footprint, footprints(roads)])
+        return Roads(_joined([self.segments, *made]), np.vstack([self.origin, origins]), footprint, tuple(leaves))
 
     def locate(self, road: Ints, x: Floats, y: Floats) -> Located:
         """Each point on its own road; x, y in metres about that road's central meridian."""

@@ -125,7 +125,7 @@ def _misread(situation: Situation, event: Event) -> bool:
     run = situation.history.gather(_one(event.slot), _one(event.run_ms), _one(event.at_ms + 1))
     run = run.take(run.flags & VALID != 0)
     mine = (table.slot == event.slot) & (table.start_ms <= event.at_ms) & (table.end_ms >= event.at_ms)
-    return any(misread(situation.court, np.full(len(run), number), run) for number in np.flatnonzero(mine))
+    return any(misread(situation.court, number, run) for number in np.flatnonzero(mine).tolist())
 
 
 def _how_far(court: Court, event: Event) -> float:
