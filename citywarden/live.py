@@ -147,9 +147,11 @@ class Live:
             self.tell(change)
 
     @contextmanager
-    def listen(self, readings: bool = True) -> Iterator[Listener]:
-        """A listener that hears every change (or all but readings, which cost the most) until the block ends."""
-        listener = Listener(readings)
+    def listen(self, readings: bool = True, listener: Listener | None = None) -> Iterator[Listener]:
+        """A listener that hears every change (or all but readings, which cost the most) until the block ends; one of
+        the caller's own, if it has one.
+        """
+        listener = listener or Listener(readings)
         self._listeners.add(listener)
         try:
             yield listener

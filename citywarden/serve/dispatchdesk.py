@@ -107,10 +107,12 @@ class DispatchDesk:
         """Raises NotFound."""
         return note_of(await self._desk.read(partial(silences.get, silence_id=silence_id)))
 
-    async def measures(self, since_ms: int, until_ms: int) -> Measures:
-        """Of the alerts raised in a time."""
+    async def measures(self, since_ms: int, until_ms: int, tenant: str | None = None) -> Measures:
+        """Of the alerts (of a tenant) raised in a time."""
         handled = await self._desk.read(partial(measures.read_handled, since_ms=since_ms, until_ms=until_ms))
-        return measures.measure(handled, self._clock_ms(), self._zone, await self._desk.open())
+        opened = [alert for alert in await self._desk.open() if tenant in (None, alert.tenant)]
+        own = [one for one in handled if tenant in (None, one[0].tenant)]
+        return measures.measure(own, self._clock_ms(), self._zone, opened)
 
 
 def sending(delivery: Delivery) -> Sending:

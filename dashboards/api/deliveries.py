@@ -2,15 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from citywarden.model.alert import Severity
 from citywarden.model.dispatch import Inspection, Sending, SilenceNote, TargetHealth
-from citywarden.model.identity import Identity, Role
 from citywarden.model.wire import alert_body, timestamp
 from dashboards.api.questions import Cursor, Limit, Moment, Word
-from dashboards.api.rights import needs
+from dashboards.api.rights import Dispatcher, Supervisor, signed
 from dashboards.api.shapes import AlertBody, Listed, SeverityWord, Timestamp
 from dashboards.sources import Dispatch, Sources
 
@@ -146,9 +145,11 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
         return sending_body(await desk.sending(id), sources.language)
 
     @router.post("/deliveries/{id}/replay", response_model=SendingBody)
-    async def replay(id: Word) -> dict[str, object]:
+    async def replay(id: Word, who: Dispatcher) -> dict[str, object]:
         """Send a message, or the digest it was part of, once more under its old id."""
-        return sending_body(await desk.replay(id), sources.language)
+        sent = await desk.replay(id)
+        await sources.audit.note(who, "delivery.replay", id, f"to {sent.target}")
+        return sending_body(sent, sources.language)
 
     @router.get("/deliveries/{id}/inspection", response_model=InspectionBody)
     async def inspect(id: Word) -> dict[str, object]:
@@ -161,14 +162,14 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
         return {"items": [target_body(health) for health in await desk.targets()], "next": None}
 
     @router.post("/targets/{name}/enable", response_model=TargetBody)
-    async def enable(name: Word, who: Annotated[Identity, Depends(needs(Role.SUPERVISOR))]) -> dict[str, object]:
+    async def enable(name: Word, who: Supervisor) -> dict[str, object]:
         """Use a target again that had answered that it wants no more messages."""
         health = await desk.enable(name)
         await sources.audit.note(who, "target.enable", name)
         return target_body(health)
 
     @router.post("/silences/preview", response_model=Listed[AlertBody])
-    async def preview(matched: Matched) -> dict[str, object]:
+    async def preview(matched: Matched, _who: Dispatcher) -> dict[str, object]:
         """The open alerts that a silence would be about, if it held now."""
         found = await desk.fitting(SilenceNote(0, 0, "", "", **matched.parts()))
         return {"items": [alert_body(alert, sources.language) for alert in found], "next": None}
@@ -184,10 +185,13 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
         return {"items": [silence_body(note) for note in page.items], "next": page.next}
 
     @router.post("/silences", response_model=SilenceBody, status_code=201)
-    async def silence(new: NewSilence) -> dict[str, object]:
+    async def silence(new: NewSilence, who: Dispatcher) -> dict[str, object]:
         """Have alerts that fit told to nobody for a while; they are recorded all the same."""
         starts_ms = sources.now_ms() if new.starts_at is None else new.starts_at
-        return silence_body(await desk.silence(SilenceNote(starts_ms, new.ends_at, new.by, new.why, **new.parts())))
+        by, _ = signed(who, new.by)
+        made = await desk.silence(SilenceNote(starts_ms, new.ends_at, by, new.why, **new.parts()))
+        await sources.audit.note(who, "silence.begin", made.id, made.why)
+        return silence_body(made)
 
     @router.get("/silences/{id}", response_model=SilenceBody)
     async def one(id: Word) -> dict[str, object]:
@@ -195,9 +199,12 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
         return silence_body(await desk.get_silence(id))
 
     @router.post("/silences/{id}/end", response_model=SilenceBody)
-    async def end(id: Word, ending: Ending | None = None) -> dict[str, object]:
+    async def end(id: Word, who: Dispatcher, ending: Ending | None = None) -> dict[str, object]:
         """Cut a silence short: what still fires is told."""
-        return silence_body(await desk.end_silence(id, (ending or Ending()).by))
+        by, _ = signed(who, (ending or Ending()).by)
+        ended = await desk.end_silence(id, by)
+        await sources.audit.note(who, "silence.end", id)
+        return silence_body(ended)
 
     return router
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Body, Query
 from citywarden.model.alert import AlertQuery, Severity, Status
 from citywarden.model.wire import alert_body
 from dashboards.api.questions import Cursor, Limit, Moment, Tenant, Word
+from dashboards.api.rights import Dispatcher, signed
 from dashboards.api.shapes import AlertBody, Deed, Listed, SeverityWord
 from dashboards.sources import Sources
 
@@ -47,15 +48,21 @@ def dispatch(sources: Sources) -> APIRouter:
         return alert_body(await sources.alerts.get(id), sources.language)
 
     @router.post("/{id}/acknowledge", response_model=AlertBody)
-    async def acknowledge(id: Word, deed: Deeds = None) -> dict[str, object]:
+    async def acknowledge(id: Word, who: Dispatcher, deed: Deeds = None) -> dict[str, object]:
         """Say that somebody takes care of the alert; returns it as it is then."""
         deed = deed or Deed()
-        return alert_body(await sources.alerts.acknowledge(id, deed.by, deed.note), sources.language)
+        by, note = signed(who, deed.by, deed.note)
+        alert = await sources.alerts.acknowledge(id, by, note)
+        await sources.audit.note(who, "alert.acknowledge", id, note or "")
+        return alert_body(alert, sources.language)
 
     @router.post("/{id}/resolve", response_model=AlertBody)
-    async def resolve(id: Word, deed: Deeds = None) -> dict[str, object]:
+    async def resolve(id: Word, who: Dispatcher, deed: Deeds = None) -> dict[str, object]:
         """End the alert by hand; returns it as it is then."""
         deed = deed or Deed()
-        return alert_body(await sources.alerts.resolve(id, deed.by, deed.note), sources.language)
+        by, note = signed(who, deed.by, deed.note)
+        alert = await sources.alerts.resolve(id, by, note)
+        await sources.audit.note(who, "alert.resolve", id, note or "")
+        return alert_body(alert, sources.language)
 
     return router

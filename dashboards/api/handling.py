@@ -2,21 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from citywarden.model.dispatch import AlertEvent, Lengths, Measures, Share
-from citywarden.model.identity import Identity, Role
 from citywarden.model.wire import alert_body, timestamp
 from dashboards.api.deliveries import SendingBody, sending_body
 from dashboards.api.dispatch import Deeds
 from dashboards.api.problems import BadQuestion
 from dashboards.api.questions import Moment, Word
-from dashboards.api.rights import needs
+from dashboards.api.rights import Dispatcher, signed
 from dashboards.api.shapes import AlertBody, Deed, Listed, Timestamp
 from dashboards.sources import Dispatch, Sources
 
-Dispatcher = Annotated[Identity, Depends(needs(Role.DISPATCHER))]
 DAY_MS = 86_400_000
 LONGEST_DAYS = 366
 
@@ -113,22 +111,29 @@ def handling(sources: Sources, desk: Dispatch) -> APIRouter:
         return {"items": [sending_body(s, sources.language) for s in await desk.sent_of(id)], "next": None}
 
     @router.post("/{id}/assign", response_model=AlertBody)
-    async def assign(id: Word, given: Assignment) -> dict[str, object]:
+    async def assign(id: Word, given: Assignment, who: Dispatcher) -> dict[str, object]:
         """Give an alert to somebody, which also acknowledges it; returns it as it is then."""
-        return alert_body(await desk.assign(id, given.by, given.to, given.note), sources.language)
+        by, note = signed(who, given.by, given.note)
+        alert = await desk.assign(id, by, given.to, note)
+        await sources.audit.note(who, "alert.assign", id, f"to {given.to or 'nobody'}")
+        return alert_body(alert, sources.language)
 
     @router.post("/{id}/note", response_model=AlertBody)
     async def note(id: Word, remark: Remark, who: Dispatcher) -> dict[str, object]:
         """Say something about an alert, open or not, without changing what it is."""
-        noted = await desk.note(id, remark.by or who.name, remark.note)
-        await sources.audit.note(who, "alert.note", id, remark.note)
+        by, said = signed(who, remark.by or who.name, remark.note)
+        noted = await desk.note(id, by, said or remark.note)
+        await sources.audit.note(who, "alert.note", id, said or "")
         return alert_body(noted, sources.language)
 
     @router.post("/{id}/close", response_model=AlertBody)
-    async def close(id: Word, deed: Deeds = None) -> dict[str, object]:
+    async def close(id: Word, who: Dispatcher, deed: Deeds = None) -> dict[str, object]:
         """File an alert; one that is open is ended by hand. Returns it as it is then."""
         deed = deed or Deed()
-        return alert_body(await desk.close(id, deed.by, deed.note), sources.language)
+        by, note = signed(who, deed.by, deed.note)
+        alert = await desk.close(id, by, note)
+        await sources.audit.note(who, "alert.close", id, note or "")
+        return alert_body(alert, sources.language)
 
     return router
 

@@ -11,20 +11,26 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import URLPath
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from citywarden import __version__
+from dashboards.api.access import access
 from dashboards.api.deliveries import deliveries
 from dashboards.api.dispatch import dispatch
 from dashboards.api.handling import handling
 from dashboards.api.problems import MEDIA_TYPE, Problem, handle_problems
+from dashboards.api.rights import identity_of
 from dashboards.api.server import server
 from dashboards.api.things import things
 from dashboards.api.work import work
+from dashboards.scoping import narrowed
 from dashboards.sources import Sources
 
 OPENAPI_PATH = "/api/v1/openapi.json"
+TENANTS = 200
+"""APIs held ready at most, besides that of those who see every tenant."""
 _OWN_PATHS = ("/healthz", "/metrics", "/api")
 
 log = logging.getLogger(__name__)
@@ -32,7 +38,7 @@ log = logging.getLogger(__name__)
 
 def mount_api(app: FastAPI, sources: Sources) -> None:
     """Serve the API from `app` under /api, /healthz and /metrics; nothing else of `app` changes."""
-    app.router.routes.insert(0, _Apart(build_api(sources)))
+    app.router.routes.insert(0, _Apart(sources))
 
 
 def build_api(sources: Sources) -> FastAPI:
@@ -51,6 +57,8 @@ def build_api(sources: Sources) -> FastAPI:
     if sources.dispatch is not None:
         api.include_router(handling(sources, sources.dispatch))
         api.include_router(deliveries(sources, sources.dispatch))
+    if sources.access is not None:
+        api.include_router(access(sources, sources.access))
     for router in (things(sources), dispatch(sources), work(sources), server(sources)):
         api.include_router(router)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
@@ -58,10 +66,19 @@ def build_api(sources: Sources) -> FastAPI:
 
 
 class _Apart(BaseRoute):
-    """A route to another application, which sees the paths as they are."""
+    """A route to other applications, which see the paths as they are: the API over what the tenant of the asker has."""
 
-    def __init__(self, api: ASGIApp) -> None:
-        self._api = api
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+        self._apps: dict[str | None, ASGIApp] = {None: build_api(sources)}
+
+    def _api(self, tenant: str | None) -> ASGIApp:
+        """One application a tenant, so that no route can reach past its sources."""
+        if tenant is not None and tenant not in self._apps:
+            if len(self._apps) > TENANTS:
+                self._apps = {None: self._apps[None]}
+            self._apps[tenant] = build_api(narrowed(self._sources, tenant))
+        return self._apps[tenant]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         path = str(scope.get("path", ""))
@@ -73,7 +90,7 @@ class _Apart(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._api(scope, receive, send)
+            await self._api(identity_of(HTTPConnection(scope)).tenant)(scope, receive, send)
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["path"])
 

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
+from citywarden.model.access import Denied, Forbidden, TooOften
 from citywarden.model.errors import CitywardenError, NotFound, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -95,6 +96,12 @@ async def _ours(_request: Request, error: Exception) -> JSONResponse:
         return problem(404, str(error))
     if isinstance(error, Unavailable):
         return problem(503, str(error), {"Retry-After": str(math.ceil(error.retry_after_s or RETRY_AFTER_S))})
+    if isinstance(error, Denied):
+        return problem(401, str(error))
+    if isinstance(error, Forbidden):
+        return problem(403, str(error))
+    if isinstance(error, TooOften):
+        return problem(429, str(error), {"Retry-After": str(error.retry_after_s)})
     return problem(409, str(error))
 
 

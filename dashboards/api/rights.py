@@ -1,8 +1,9 @@
 """Who may call what: a route names the role it needs, and hears who is asking."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
@@ -54,3 +55,20 @@ def needs(role: Role) -> Callable[[Request], Identity]:
         return who
 
     return check
+
+
+Viewer = Annotated[Identity, Depends(needs(Role.VIEWER))]
+Dispatcher = Annotated[Identity, Depends(needs(Role.DISPATCHER))]
+Supervisor = Annotated[Identity, Depends(needs(Role.SUPERVISOR))]
+Administrator = Annotated[Identity, Depends(needs(Role.ADMINISTRATOR))]
+"""Parameters of routes: who is asking, who may."""
+
+
+def _every_tenant(who: Viewer) -> Identity:
+    if who.tenant is not None:
+        raise HTTPException(403, f"{who.name} sees tenant {who.tenant} only, this tells of all")
+    return who
+
+
+EveryTenant = Annotated[Identity, Depends(_every_tenant)]
+"""A parameter of routes that tell of everybody's: somebody who sees every tenant."""

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from citywarden.model.message import Reject
 from dashboards.api.problems import BadQuestion, problem
 from dashboards.api.questions import Cursor, Limit
+from dashboards.api.rights import STRANGER, EveryTenant, identity_of
 from dashboards.api.shapes import HealthBody, LetterBody, Listed, letter_body
 from dashboards.api.stream import Choice, Event, stream
-from dashboards.sources import Sources
+from dashboards.sources import Health, Sources
 
 _TEXT: dict[int | str, dict[str, object]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 _EVENTS: dict[int | str, dict[str, object]] = {
@@ -27,9 +28,14 @@ def server(sources: Sources) -> APIRouter:
     router = APIRouter(tags=["server"])
 
     @router.get("/healthz", response_model=HealthBody)
-    async def healthz() -> object:
-        """200 while all is well; otherwise 503, a problem document that also names the components and figures."""
+    async def healthz(request: Request) -> object:
+        """200 while all is well; otherwise 503, a problem document that also names the components and figures.
+
+        Who has not logged in hears no more than `ok`.
+        """
         health = sources.health()
+        if identity_of(request) == STRANGER:
+            health = Health(health.ok, {}, {})
         body = {"ok": health.ok, "components": dict(health.components), "figures": dict(health.figures)}
         if health.ok:
             return body
@@ -37,7 +43,7 @@ def server(sources: Sources) -> APIRouter:
         return problem(503, wrong or "not well", None, **body)
 
     @router.get("/metrics", responses=_TEXT, response_class=Response)
-    async def metrics() -> Response:
+    async def metrics(_who: EveryTenant) -> Response:
         """Metrics in the text format of Prometheus."""
         return Response(sources.metrics(), headers={"content-type": CONTENT_TYPE_LATEST})
 

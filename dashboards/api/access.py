@@ -1,0 +1,322 @@
+"""Logging in, and what administrators do: users, tokens, the record of changes."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from citywarden.model.access import AuditQuery, NewToken, NewUser, Token, User, UserChange, Visit
+from citywarden.model.identity import Role
+from citywarden.model.wire import timestamp
+from dashboards.api.cookies import clear_session, set_session
+from dashboards.api.questions import Cursor, Limit, Moment, Word
+from dashboards.api.record import csv_lines, entry_body
+from dashboards.api.rights import Administrator, Viewer, visit_of
+from dashboards.api.shapes import Listed, Timestamp
+from dashboards.gate import Access
+from dashboards.sources import Sources
+
+RoleWord = Literal["viewer", "dispatcher", "supervisor", "administrator"]
+Name = Annotated[str, Field(min_length=1, max_length=64)]
+Password = Annotated[str, Field(min_length=1, max_length=256)]
+TenantName = Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Credentials(_Given):
+    name: Name
+    password: Password
+
+
+class PasswordChange(_Given):
+    """Both are passwords."""
+
+    old: Password
+    new: Password
+
+
+class Leaving(_Given):
+    """`everywhere`: end all sessions of this user."""
+
+    everywhere: bool = False
+
+
+class UserBody(BaseModel):
+    """`tenant` null: sees every tenant. `must_change`: the password is only for once."""
+
+    name: str
+    role: RoleWord
+    tenant: str | None
+    enabled: bool
+    must_change: bool
+    created_at: Timestamp
+    created_by: str
+    login_at: Timestamp | None
+
+
+class MadeUser(UserBody):
+    """`password`: the one that was generated, shown this once; null when it was given."""
+
+    password: str | None
+
+
+class NewUserBody(_Given):
+    """Without a password one is generated, which has to be changed at the first login."""
+
+    name: Name
+    role: RoleWord
+    tenant: TenantName = None
+    password: Password | None = None
+
+
+class UserPatch(_Given):
+    """What is left out stays. `tenant` null: every tenant. `reset_password`: true generates a new one."""
+
+    role: RoleWord | None = None
+    tenant: TenantName = None
+    enabled: bool | None = None
+    reset_password: bool = False
+
+
+class MeBody(BaseModel):
+    """Who is asking. `login`: a browser that is logged in, a token, or whoever sits at the machine."""
+
+    name: str
+    role: RoleWord
+    tenant: str | None
+    login: Literal["session", "token", "local"]
+    must_change: bool
+
+
+class TokenBody(BaseModel):
+    id: str
+    name: str
+    role: RoleWord
+    tenant: str | None
+    scopes: list[str]
+    created_at: Timestamp
+    created_by: str
+    expires_at: Timestamp | None
+    used_at: Timestamp | None
+    revoked_at: Timestamp | None
+
+
+class MadeToken(TokenBody):
+    """`token`: what to send as `Authorization: Bearer`, shown this once."""
+
+    token: str
+
+
+class NewTokenBody(_Given):
+    """`scopes` such as `readings:read`, `alerts:write`, `*:read`; none: all that the role may."""
+
+    name: Name
+    role: RoleWord = "viewer"
+    tenant: TenantName = None
+    scopes: Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=50)] = []
+    expires_at: Moment | None = None
+
+
+class EntryBody(BaseModel):
+    """One change. `digest` is of the entry and of `previous`, the digest of the one before."""
+
+    number: int
+    at: Timestamp
+    by: str
+    tenant: str | None
+    action: str
+    subject: str
+    detail: str
+    source: str
+    previous: str
+    digest: str
+
+
+def access(sources: Sources, gate: Access) -> APIRouter:
+    """Routes of the way in."""
+    router = APIRouter(prefix="/api/v1", tags=["access"])
+    _own(router, sources, gate)
+    _users(router, gate)
+    _tokens(router, sources, gate)
+    _record(router, gate)
+    return router
+
+
+def _own(router: APIRouter, sources: Sources, gate: Access) -> None:
+    @router.post("/login", response_model=MeBody)
+    async def login(given: Credentials, request: Request, response: Response) -> dict[str, object]:
+        """Begin a session; the answer sets its cookie. 429 with Retry-After after too many failures."""
+        address = request.client.host if request.client else ""
+        agent = request.headers.get("user-agent", "")
+        user, cookie = await gate.login(given.name, given.password, address, agent)
+        set_session(response, cookie, request.url.scheme == "https")
+        return {"name": user.name, "role": user.role, "tenant": user.tenant, "login": "session",
+                "must_change": user.must_change}  # fmt: skip
+
+    @router.post("/logout", status_code=204)
+    async def logout(request: Request, who: Viewer, leaving: Leaving | None = None) -> Response:
+        """End this session, or all of this user."""
+        visit = _visit(request)
+        await gate.logout(visit, leaving is not None and leaving.everywhere)
+        answer = Response(status_code=204)
+        clear_session(answer)
+        return answer
+
+    @router.get("/me", response_model=MeBody)
+    async def me(request: Request, who: Viewer) -> dict[str, object]:
+        """Who is asking."""
+        visit = visit_of(request)
+        how = "session" if visit else "token" if who.name.startswith("token:") else "local"
+        return {"name": who.name, "role": who.role, "tenant": who.tenant, "login": how,
+                "must_change": visit is not None and visit.user.must_change}  # fmt: skip
+
+    @router.post("/me/password", status_code=204)
+    async def password(request: Request, given: PasswordChange, who: Viewer) -> Response:
+        """Change one's own password; every other session of this user ends."""
+        await gate.change_password(_visit(request), given.old, given.new)
+        return Response(status_code=204)
+
+
+def _users(router: APIRouter, gate: Access) -> None:
+    @router.get("/users", response_model=Listed[UserBody])
+    async def users(who: Administrator) -> dict[str, object]:
+        """Who may log in."""
+        return {"items": [user_body(user) for user in await gate.users(who)], "next": None}
+
+    @router.post("/users", response_model=MadeUser, status_code=201)
+    async def add_user(given: NewUserBody, who: Administrator) -> dict[str, object]:
+        """Make a user."""
+        new = NewUser(given.name, Role(given.role), given.tenant, given.password)
+        user, password = await gate.add_user(who, new)
+        return user_body(user) | {"password": password}
+
+    @router.get("/users/{name}", response_model=UserBody)
+    async def user(name: Word, who: Administrator) -> dict[str, object]:
+        """One user."""
+        return user_body(await gate.user(who, name))
+
+    @router.patch("/users/{name}", response_model=MadeUser)
+    async def change_user(name: Word, given: UserPatch, who: Administrator) -> dict[str, object]:
+        """Change role, tenant, password or whether the user may come in; each ends the user's sessions."""
+        tenant = given.tenant or "" if "tenant" in given.model_fields_set else None
+        role = None if given.role is None else Role(given.role)
+        user = await gate.change_user(who, name, UserChange(role, tenant, given.enabled))
+        password = await gate.reset_password(who, name, None) if given.reset_password else None
+        return user_body(await gate.user(who, name) if password else user) | {"password": password}
+
+    @router.delete("/users/{name}", status_code=204)
+    async def remove_user(name: Word, who: Administrator) -> Response:
+        """Take a user away; what the user did stays in the record."""
+        await gate.remove_user(who, name)
+        return Response(status_code=204)
+
+
+def _tokens(router: APIRouter, sources: Sources, gate: Access) -> None:
+    @router.get("/tokens", response_model=Listed[TokenBody])
+    async def tokens(who: Administrator) -> dict[str, object]:
+        """The keys of programs, newest first, without their secrets."""
+        return {"items": [token_body(token) for token in await gate.tokens(who)], "next": None}
+
+    @router.post("/tokens", response_model=MadeToken, status_code=201)
+    async def add_token(given: NewTokenBody, who: Administrator) -> dict[str, object]:
+        """Make a token."""
+        new = NewToken(given.name, Role(given.role), given.tenant, tuple(given.scopes), given.expires_at)
+        token, text = await gate.add_token(who, new)
+        return token_body(token) | {"token": text}
+
+    @router.delete("/tokens/{id}", status_code=204)
+    async def revoke_token(id: Word, who: Administrator) -> Response:
+        """End a token, by its id or name."""
+        await gate.revoke_token(who, id)
+        return Response(status_code=204)
+
+
+def _record(router: APIRouter, gate: Access) -> None:
+    @router.get("/audit", response_model=Listed[EntryBody])
+    async def audit(
+        who: Administrator,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        action: Annotated[
+            str | None, Query(min_length=1, max_length=100, description="`user` fits `user.add` too")
+        ] = None,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> dict[str, object]:
+        """Every change, newest first."""
+        page = await gate.find(who, AuditQuery(since, until, by, action, None, limit, cursor))
+        return {"items": [entry_body(entry) for entry in page.items], "next": page.next}
+
+    @router.get(
+        "/audit.csv",
+        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+        response_class=StreamingResponse,
+    )
+    async def audit_csv(
+        who: Administrator,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+        action: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
+    ) -> StreamingResponse:
+        """The same as a file, all of it."""
+
+        async def lines() -> AsyncIterator[str]:
+            cursor: str | None = None
+            yield csv_lines((), head=True)
+            while True:
+                page = await gate.find(who, AuditQuery(since, until, by, action, None, 1000, cursor))
+                yield csv_lines(page.items)
+                if (cursor := page.next) is None:
+                    return
+
+        named = {"content-disposition": 'attachment; filename="citywarden-audit.csv"'}
+        return StreamingResponse(lines(), media_type="text/csv", headers=named)
+
+
+def _visit(request: Request) -> Visit:
+    visit = visit_of(request)
+    if visit is None:
+        raise HTTPException(409, "nobody is logged in here")
+    return visit
+
+
+def user_body(user: User) -> dict[str, object]:
+    """A user without the password."""
+    return {
+        "name": user.name,
+        "role": user.role.value,
+        "tenant": user.tenant,
+        "enabled": user.enabled,
+        "must_change": user.must_change,
+        "created_at": timestamp(user.created_ms),
+        "created_by": user.created_by,
+        "login_at": None if user.login_ms is None else timestamp(user.login_ms),
+    }
+
+
+def token_body(token: Token) -> dict[str, object]:
+    """A token without its secret."""
+
+    def moment(ms: int | None) -> str | None:
+        return None if ms is None else timestamp(ms)
+
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role.value,
+        "tenant": token.tenant,
+        "scopes": list(token.scopes),
+        "created_at": timestamp(token.created_ms),
+        "created_by": token.created_by,
+        "expires_at": moment(token.expires_ms),
+        "used_at": moment(token.used_ms),
+        "revoked_at": moment(token.revoked_ms),
+    }
