@@ -27,6 +27,7 @@ from citywarden.alerts.silences import Silence
 from citywarden.alerts.transactions import reading, transaction
 from citywarden.model.alert import Alert, AlertQuery, Finding, Severity, Status
 from citywarden.model.device import Profile
+from citywarden.model.errors import Unavailable
 from citywarden.model.page import Page
 
 R = TypeVar("R")
@@ -73,6 +74,12 @@ class Desk:
         self._around_known = False
         self._writer = _fresh_id()
         self._seen_event = 0
+        self._doubt: Position | None = None
+        self._reload()
+
+    def follow(self, consumer: str) -> None:
+        """Go by the position of this consumer from now on."""
+        self._judged = Judged(consumer)
         self._reload()
 
     # -- findings ------------------------------------------------------------------------------------------------
@@ -83,7 +90,7 @@ class Desk:
         Returns the alerts that changed, as they are now, without those nobody is told of (pending). Findings of
         messages that lie wholly before the saved position are known already and are ignored.
         """
-        if self._judged.covers(consumed):
+        if self._committed(consumed) or self._judged.covers(consumed):
             return []
 
         def judge(draft: Draft) -> None:
@@ -91,6 +98,14 @@ class Desk:
                 self._judge(draft, finding, now_ms)
 
         return self._settle(judge, consumed, now_ms).changed()
+
+    def _committed(self, consumed: Position) -> bool:
+        """Whether this was written all the same, when the database went away before it said so."""
+        doubt, self._doubt = self._doubt, None
+        if doubt is None:
+            return False
+        self._reload()
+        return doubt == consumed and self._judged.reaches(consumed)
 
     def _judge(self, draft: Draft, finding: Finding, now_ms: int) -> None:
         entry = draft.entry(finding.key)
@@ -288,6 +303,9 @@ class Desk:
                 with transaction(self.engine) as connection:
                     draft.write(connection)
                     self._judged.write(connection, consumed)
+            except Unavailable:
+                self._doubt = None if self._judged.reaches(consumed) else dict(consumed)
+                raise
             except (IntegrityError, Overtaken):
                 if attempt == TRIES - 1:
                     raise

@@ -90,10 +90,14 @@ class Judged:
         known = [(offset, self._position.get(partition, -1)) for partition, offset in consumed.items()]
         return all(new <= saved for new, saved in known) and any(new < saved for new, saved in known)
 
+    def reaches(self, consumed: Position) -> bool:
+        """At or behind what is saved, in every partition."""
+        return all(offset <= self._position.get(partition, -1) for partition, offset in consumed.items())
+
     def due(self, consumed: Position, now_ms: int) -> bool:
         """Whether a position that changed no alert is to be saved now."""
         ahead = any(offset > self._position.get(partition, -1) for partition, offset in consumed.items())
-        return ahead and now_ms - self._saved_ms >= IDLE_POSITION_MS
+        return ahead and abs(now_ms - self._saved_ms) >= IDLE_POSITION_MS
 
 
 def save_snapshot(engine: Engine, name: str, snapshot: Snapshot) -> None:

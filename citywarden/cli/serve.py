@@ -10,6 +10,9 @@ from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Options, running
 
 
+STOP_S = 15.0
+
+
 @click.command("serve")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of console and API; 0: any free one.")
 @click.option("--mqtt-port", type=click.IntRange(0, 65535), default=1883, show_default=True,
@@ -26,5 +29,5 @@ def command(port: int | None, mqtt_port: int, config: Path | None, data: Path | 
 async def _serve(prepared: Prepared, options: Options) -> None:
     async with running(prepared, options, wall_ms) as server:
         click.echo(f"Citywarden is up: console {server.url}, broker {server.broker}", err=True)
-        await until_stopped()
+        await until_stopped(stop_s=STOP_S)
         click.echo("Stopping ...", err=True)

@@ -30,7 +30,10 @@ class Slice:
 
 
 class Log(Protocol):
-    """What Apache Kafka, or one SQLite file, can be."""
+    """What Apache Kafka, or one SQLite file, can be. `id` tells this log from any other, "" where it has none."""
+
+    @property
+    def id(self) -> str: ...
 
     async def append(self, messages: Sequence[RawMessage]) -> None:
         """Make a batch durable, all or nothing. Raises Unavailable when it cannot (disk full)."""
@@ -57,3 +60,8 @@ class Log(Protocol):
         """How many messages the consumer has not passed yet."""
 
     async def close(self) -> None: ...
+
+
+def reader_of(consumer: str, log: Log) -> str:
+    """The consumer's name where positions of several logs are kept: an offset means nothing in another log."""
+    return f"{consumer}@{log.id}" if log.id else consumer

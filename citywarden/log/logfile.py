@@ -5,6 +5,7 @@ consumer  name | offset of the next message it needs
 tail      the lowest offset the next message may have: keeps offsets rising when everything was dropped
 """
 
+import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -80,8 +81,16 @@ class LogFile:
             if version == 0:
                 for statement in _SCHEMA:
                     self._db.execute(statement)
+                self._db.execute(f"PRAGMA application_id={secrets.randbelow(2**31 - 1) + 1}")
             elif version != SCHEMA_VERSION:
                 raise DamagedLog(f"{self._path}: log of version {version}, this program knows {SCHEMA_VERSION}")
+
+    @property
+    def id(self) -> str:
+        """What tells this log from any other, "" for one that was made before logs had one."""
+        with self._errors():
+            number = self._number("PRAGMA application_id")
+        return f"{number:08x}" if number else ""
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -29,6 +29,8 @@ class SqliteLog:
         self._writing, self._reading = threads
         self._writer, self._reader = files
         self._end = 0
+        self.id = ""
+        """What tells this log from any other: a position means nothing in another one."""
         self._news = asyncio.Event()
 
     @classmethod
@@ -48,6 +50,7 @@ class SqliteLog:
             raise
         log = cls(threads, (writer, reader))
         log._end = await log._read(reader.end)
+        log.id = await log._read(lambda: reader.id)
         return log
 
     async def _read(self, work: Callable[[], T]) -> T:

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+SERVER_KIND = "server"
+"""Kind of the alerts that the server raises about itself; no device has it."""
+
 Summary = Mapping[str, str]
 """Text by language tag: `zh-CN`, `en`."""
 

@@ -7,15 +7,18 @@ a restart the messages between that position and the committed one are read once
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+
+from sqlalchemy.exc import OperationalError
 
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.columns import Columns
 from citywarden.live import Live
-from citywarden.log.contract import Log, Position, Slice
-from citywarden.model.alert import Finding
+from citywarden.log.contract import Log, Position, Slice, reader_of
+from citywarden.model.alert import SERVER_KIND, Finding
 from citywarden.model.device import DeviceKey
+from citywarden.model.errors import Unavailable
 from citywarden.model.work import TaskReport
 from ingest.decode import Decoded
 from ingest.pipeline import Decoding, position_of
@@ -36,6 +39,8 @@ LINGER_S = 0.04
 SNAPSHOT_EVERY_MS = 15_000
 SNAPSHOT_SHARE = 30
 """A large memory is saved less often: saving takes at most a thirtieth of the time."""
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +63,8 @@ class Progress:
     lag_ms: int = 0
     findings: int = 0
     skipped: int = 0
+    trouble: str | None = None
+    """Why what was found cannot be committed now."""
 
 
 class Judge:
@@ -75,6 +82,7 @@ class Judge:
         self._live = live
         self._clock_ms = clock_ms
         self._hooks = hooks
+        self._memory = reader_of(RULES_CONSUMER, log)
         self._snapshot_due_ms = 0
         self._dirty = False
         self._failed_at: dict[int, int] | None = None
@@ -90,7 +98,7 @@ class Judge:
 
     async def restore(self, fresh: Callable[[bytes | None], engine.State]) -> engine.State:
         """The state of the last run brought up to the committed position; `fresh(None)` where there is none."""
-        snapshot = await self._desk.load_snapshot(RULES_CONSUMER)
+        snapshot = await self._desk.load_snapshot(self._memory)
         committed = dict(await self._desk.position())
         position: dict[int, int] = {}
         try:
@@ -134,15 +142,15 @@ class Judge:
             else:
                 now_ms = self._clock_ms()
                 self.progress.lag_ms = 0
-            if now_ms - ticked_ms >= TICK_S * 1000:
+            if abs(now_ms - ticked_ms) >= TICK_S * 1000:
                 ticked_ms = now_ms
                 self._state = self._hooks.replanned(self.state, now_ms)
                 await self._commit(engine.step(self.state, (), now_ms), self.progress.position)
-            if self._clock_ms() - refreshed_ms >= 2000:
+            if abs(self._clock_ms() - refreshed_ms) >= 2000:
                 refreshed_ms = self._clock_ms()
                 await self._take_in_registry(refreshed_ms)
             if self._dirty and self._clock_ms() >= self._snapshot_due_ms:
-                await self.save()
+                await self._patiently(self.save)
             if not parts and await self._log.wait(self.progress.position, TICK_S / 2):
                 await asyncio.sleep(LINGER_S)
 
@@ -187,26 +195,47 @@ class Judge:
         if not outcome.findings:
             return
         self.progress.findings += len(outcome.findings)
-        await self._apply(outcome.findings, position)
+        await self._patiently(lambda: self._apply(outcome.findings, position))
 
     async def _apply(self, findings: Sequence[Finding], position: Position) -> None:
         await self._desk.apply(findings, self._clock_ms(), position)
 
+    async def _patiently(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        """Try until the database takes it: what was found waits here, and the rest in the log."""
+        wait_s = FIRST_WAIT_S
+        while True:
+            try:
+                await attempt()
+            except (Unavailable, OperationalError) as error:
+                if self.progress.trouble is None:
+                    _log.warning("the rules wait for the database: %s", error)
+                self.progress.trouble = " ".join(str(error).split())[:200]
+                await asyncio.sleep(wait_s)
+                wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+            else:
+                self.progress.trouble = None
+                return
+
     async def _take_in_registry(self, now_ms: int) -> None:
-        self._registry.refresh()
+        await self._patiently(self._refresh)
         changed, gone = self._watch.drain()
         if gone or any(not device.enabled for device in changed):
-            await self._close_orphans()
+            await self._patiently(self._close_orphans)
         if changed:
             self._state = engine.enroll(self.state, changed, now_ms)
         if gone:
             self._state = engine.forget(self.state, gone)
+
+    async def _refresh(self) -> None:
+        self._registry.refresh()
 
     async def _close_orphans(self) -> None:
         """Resolve open alerts that no reading can clear any more: of removed or disabled devices and of rules that
         are gone.
         """
         for alert in await self._desk.open():
+            if alert.kind == SERVER_KIND:
+                continue
             device = self._registry.lookup(DeviceKey(alert.tenant, alert.kind, alert.subject.partition("/")[0]))
             if device is None or not device.enabled:
                 await self._desk.resolve(alert.id, SERVER, "the device was removed or disabled")
@@ -218,7 +247,7 @@ class Judge:
         began_ms = self._clock_ms()
         self._dirty = False
         position = dict(self.progress.position)
-        await self._desk.save_snapshot(RULES_CONSUMER, position, await asyncio.to_thread(engine.dump, self.state))
+        await self._desk.save_snapshot(self._memory, position, await asyncio.to_thread(engine.dump, self.state))
         await self._log.save(RULES_CONSUMER, position)
         took_ms = self._clock_ms() - began_ms
         self._snapshot_due_ms = began_ms + max(SNAPSHOT_EVERY_MS, SNAPSHOT_SHARE * took_ms)

@@ -17,7 +17,10 @@ from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.alerts.point import alert_point
 from citywarden.live import Live
+from citywarden.log.contract import reader_of
 from citywarden.log.sqlite import SqliteLog
+from citywarden.model.alert import SERVER_KIND
+from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import Unavailable
 from citywarden.model.message import RawMessage
 from citywarden.model.work import TaskReport, Verdict
@@ -116,9 +119,10 @@ class _Builder:
         alerts = await stack.enter_async_context(alerting(settings, self._clock_ms))
         limits = settings.limits
         registry = Registry(alerts.engine, settings.registry.unknown_devices == "register", limits.devices)
-        alerts.locate = registry.lookup
+        alerts.locate = _locating(registry)
         log = await SqliteLog.open(settings.log_path)
         stack.push_async_callback(log.close)
+        await alerts.desk.run(alerts.desk.desk.follow, reader_of(RULES_CONSUMER, log))
         store = await open_store(settings, self._p.kinds)
         stack.push_async_callback(store.close)
         live = Live(self._p.kinds)
@@ -281,6 +285,11 @@ class _Builder:
                 await store.trim(measurement, now_ms - days * DAY_MS)
         except Unavailable as error:
             _log.warning("old readings cannot be dropped now: %s", error)
+
+
+def _locating(registry: Registry) -> Callable[[DeviceKey], Device | None]:
+    """The registry as the alerts ask it: the server itself is no device, not even one that registers itself."""
+    return lambda key: None if key.kind == SERVER_KIND else registry.lookup(key)
 
 
 async def _seed(live: Live, store: Store) -> None:

@@ -77,11 +77,16 @@ class Vitals:
         parts = {
             "mqtt": "ok" if self.mqtt.state is State.CONNECTED else f"{self.mqtt.state}: {self.mqtt.detail}",
             "store": self.drain.trouble or "ok",
-            "rules": "ok" if self.judged.lag_ms < STALLED_MS else f"{self.judged.lag_ms / 1000:.0f} s behind",
+            "rules": self._rules(),
         } | self.crashed
         ok = all(state == "ok" for state in parts.values())
         deaf = {f"target {name}": why for name, why in self.deaf_targets().items()}
         return Health(ok, parts | deaf, self.figures())
+
+    def _rules(self) -> str:
+        if self.judged.trouble is not None:
+            return self.judged.trouble
+        return "ok" if self.judged.lag_ms < STALLED_MS else f"{self.judged.lag_ms / 1000:.0f} s behind"
 
     def figures(self) -> dict[str, float]:
         """The numbers shown on the wall, by name."""

@@ -137,3 +137,24 @@ async def test_what_append_returned_for_is_there_after_a_kill(tmp_path: Path) ->
     assert len(found) % 50 == 0, "no half batch"
     assert found == [b"%d" % i for i in range(len(found))]
     await log.close()
+
+
+async def test_every_log_has_a_name_of_its_own_and_keeps_it(tmp_path: Path) -> None:
+    names = []
+    for file in ("a.log", "b.log", "a.log"):
+        log = await SqliteLog.open(tmp_path / file)
+        names.append(log.id)
+        await log.close()
+    assert names[0] == names[2] != names[1]
+    assert all(len(name) == 8 for name in names)
+
+
+async def test_a_log_made_before_logs_had_names_goes_without(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "raw.log")
+    await log.close()
+    with sqlite3.connect(tmp_path / "raw.log") as db:
+        db.execute("PRAGMA application_id=0")
+    db.close()
+    log = await SqliteLog.open(tmp_path / "raw.log")
+    assert log.id == ""
+    await log.close()
