@@ -27,21 +27,26 @@ _SCHEME = re.compile(r"(?i)\b(bearer|basic|token)\s+[A-Za-z0-9+/_.~=-]{8,}")
 _WHSEC = re.compile(r"\bwhsec_[A-Za-z0-9+/=_-]+")
 _HOOK = re.compile(r"(?i)(/(?:hook|hooks|services|webhook|webhooks|robot)/)([A-Za-z0-9_/.-]*[A-Za-z0-9_-]{8,})")
 
+MOST = 4000
+"""Spellings remembered at most; a server has some dozens, and the oldest go first."""
+
 _known: dict[str, None] = {}
-_pattern: re.Pattern[str] | None = None
+_longest_first: tuple[str, ...] = ()
 _lock = threading.Lock()
 
 
 def keep_secret(*values: str | None) -> None:
     """From now on `redact` hides these values wherever they stand, also as they look in a URL or in JSON."""
-    global _pattern  # noqa: PLW0603 (one process has one set of secrets, and logging is as global)
+    global _longest_first  # noqa: PLW0603 (one process has one set of secrets, and logging is as global)
+    fresh = {spelt for value in values if value and not _WORD.fullmatch(value) for spelt in _spellings(value)}
     with _lock:
-        for value in values:
-            if value and not _WORD.fullmatch(value):
-                _known.update(dict.fromkeys(_spellings(value)))
-        if _known:
-            longest_first = sorted(_known, key=len, reverse=True)
-            _pattern = re.compile("|".join(map(re.escape, longest_first)))
+        if fresh <= _known.keys():
+            return
+        _known.update(dict.fromkeys(fresh))
+        for oldest in list(_known)[: max(0, len(_known) - MOST)]:
+            del _known[oldest]
+        # A secret may be part of another one.
+        _longest_first = tuple(sorted(_known, key=len, reverse=True))
 
 
 def keep_secrets_of(url: str) -> None:
@@ -60,8 +65,9 @@ def keep_secrets_of(url: str) -> None:
 
 def redact(text: str) -> str:
     """The text without secrets, each replaced by `***`."""
-    if _pattern is not None:
-        text = _pattern.sub(HIDDEN, text)
+    for secret in _longest_first:
+        if secret in text:
+            text = text.replace(secret, HIDDEN)
     text = _USERINFO.sub(rf"\1:{HIDDEN}@", text)
     text = _HOOK.sub(rf"\1{HIDDEN}", text)
     text = _NAMED.sub(rf"\1\2{HIDDEN}", text)
