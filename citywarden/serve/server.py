@@ -35,6 +35,7 @@ from citywarden.serve.http import application, bind, serving
 from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
 from citywarden.serve.prepare import Prepared
+from citywarden.serve.reception import behind_door, is_demanded, make_first, open_reception
 from citywarden.serve.stores import open_store
 from citywarden.serve.supervision import Run, kept_running, restored, stop
 from citywarden.serve.vitals import Rate, Vitals
@@ -131,6 +132,10 @@ class _Builder:
         letters = DeadLetters(alerts.engine, limits.dead_letters, limits.dead_letters_mb << 20)
         decoding = Decoding(Decoder(self._p.kinds, registry.lookup), registry, self._clock_ms)
         drain = StoreDrain(log, decoding, store, letters, settings.store.batch)
+        reception = open_reception(settings, alerts.engine, self._clock_ms)
+        stack.push_async_callback(reception.close)
+        if is_demanded(settings, self._listen()):
+            make_first(settings, reception.desk, self._clock_ms())
         workdesk = WorkDesk(
             self._p.plan, settings.tenant, settings.zone, store, self._options.work, self._clock_ms
         )  # fmt: skip
@@ -154,12 +159,15 @@ class _Builder:
             devices=DeviceDesk(registry), health=vitals.health, metrics=vitals.exposition, districts=self._p.districts,
             timezone=settings.zone, language=settings.language, now_ms=self._clock_ms, is_night=night.is_night,
             dispatch=DispatchDesk(alerts.desk, alerts.courier, self._clock_ms, settings.zone),
+            audit=reception, access=reception,
         )  # fmt: skip
         broker, subscribed = await self._broker()
         door = Door(Limiter(limits.device_messages_per_min), letters, drain.dead, self._clock_ms)
         self._watch("mqtt", lambda: self._receive(subscribed, log, vitals, door))
         await self._subscribed(vitals)
-        await stack.enter_async_context(serving(application(sources, _secret(settings.data)), listener))
+        doorman = behind_door(application(sources, _secret(settings.data)), reception, settings, self._listen())
+        self._watch("sessions", doorman.look_around)
+        await stack.enter_async_context(serving(doorman, listener, settings.access.proxies))
         host, port = listener.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         return Running(
