@@ -173,10 +173,16 @@ class Registry:
     def remove(self, key: DeviceKey) -> None:
         """Take a device out of the registry; its readings stay. Raises NotFound."""
         self.get(key)
+        self.discard([key])
+
+    def discard(self, keys: Iterable[DeviceKey]) -> None:
+        """Take devices out, all or none; those that are not in it are fine."""
+        keys = list(keys)
         with self._engine.begin() as connection:
             revision = _next_revision(connection)
-            connection.execute(update(devices).where(_is(key)).values(removed=True, revision=revision))
-        self._note((), [key])
+            for key in keys:
+                connection.execute(update(devices).where(_is(key)).values(removed=True, revision=revision))
+        self._note((), keys)
 
     def refresh(self) -> tuple[list[Device], list[DeviceKey]]:
         """Take in what changed in the database since the last call; returns (devices now different, keys gone)."""
