@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from citywarden import __version__
 from citywarden.alerts.receiver import QuietServer
@@ -42,8 +43,11 @@ def bind(listen: str) -> socket.socket:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve the app on the socket until the block ends; open connections get some seconds to finish."""
+async def serving(app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = ()) -> AsyncIterator[None]:
+    """Serve the app on the socket until the block ends; open connections get some seconds to finish.
+
+    `proxies`: whose X-Forwarded-For and -Proto are believed, besides loopback's.
+    """
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -52,6 +56,7 @@ async def serving(app: FastAPI, listener: socket.socket) -> AsyncIterator[None]:
         lifespan="on",
         timeout_graceful_shutdown=STOP_S,
         ws_max_queue=64,
+        forwarded_allow_ips=["127.0.0.1", "::1", *proxies],
     )
     server = QuietServer(config)
     task = asyncio.create_task(server.serve(sockets=[listener]), name="http")

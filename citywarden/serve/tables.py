@@ -3,6 +3,7 @@
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+import citywarden.access.tables
 import citywarden.alerts.tables
 import ingest.deadletters
 import ingest.registry

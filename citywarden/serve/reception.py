@@ -1,0 +1,94 @@
+"""The way in, put together: reception, first administrator, and the doorman before the application."""
+
+import getpass
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import Engine
+from starlette.types import ASGIApp
+
+from citywarden.access.admission import Login, is_loopback
+from citywarden.access.desk import Desk
+from citywarden.access.reception import Reception
+from citywarden.access.sessions import Terms
+from citywarden.model.access import NewUser
+from citywarden.model.errors import CitywardenError
+from citywarden.model.identity import Identity, Role
+from citywarden.sections import Settings
+from citywarden.serve.doorman import Doorman
+from citywarden.serve.tables import open_database
+
+FIRST = "admin"
+SETUP = Identity("setup", Role.ADMINISTRATOR)
+"""Who made the first administrator."""
+
+_log = logging.getLogger(__name__)
+
+
+def terms_of(settings: Settings) -> Terms:
+    """How long sessions last."""
+    return Terms(round(settings.access.session_idle_h * 3_600_000), round(settings.access.session_days * 86_400_000))
+
+
+def access_desk(settings: Settings) -> Desk:
+    """A desk for a command: the same database as the server's. Raises CitywardenError."""
+    return Desk(open_database(settings.database_url), terms=terms_of(settings))
+
+
+def os_identity() -> Identity:
+    """Who sits at the command line, as the operating system knows them."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return Identity(f"cli:{name}", Role.ADMINISTRATOR, source="command line")
+
+
+def open_reception(settings: Settings, engine: Engine, clock_ms: Callable[[], int]) -> Reception:
+    """The server's reception on its own database."""
+    return Reception(Desk(engine, terms=terms_of(settings)), clock_ms)
+
+
+def login_of(settings: Settings, listen: str) -> tuple[Login, bool]:
+    """(when a login is demanded, whether `listen` is a loopback address)."""
+    return Login(settings.access.login), is_loopback(listen.rpartition(":")[0])
+
+
+def is_demanded(settings: Settings, listen: str) -> bool:
+    """Is a login demanded of everybody who comes to `listen`?"""
+    login, loopback = login_of(settings, listen)
+    return login is Login.ALWAYS or not loopback
+
+
+def password_file(settings: Settings) -> Path:
+    """Where the first administrator's password stands until somebody takes it away."""
+    return settings.data / "administrator.password"
+
+
+def make_first(settings: Settings, desk: Desk, now_ms: int) -> Path | None:
+    """Where there is no user yet: make an administrator whose password is generated, has to be changed at the first
+    login and stands in a file only its owner can read. Returns that file. Raises CitywardenError.
+    """
+    if desk.count():
+        return None
+    file = password_file(settings)
+    file.unlink(missing_ok=True)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise CitywardenError(f"{file} cannot be written: {error.strerror}") from None
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        _, password = desk.add_user(SETUP, NewUser(FIRST, Role.ADMINISTRATOR), now_ms)
+        out.write(f"{password}\n")
+    _log.warning(
+        "the first administrator is %s, with the password in %s; it is changed at the first login", FIRST, file
+    )
+    return file
+
+
+def behind_door(app: ASGIApp, reception: Reception, settings: Settings, listen: str) -> Doorman:
+    """The application behind the door of its address."""
+    login, loopback = login_of(settings, listen)
+    return Doorman(app, reception, login, loopback)
