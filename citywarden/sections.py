@@ -50,7 +50,9 @@ class _Section(BaseModel):
 
 
 class MqttSettings(_Section):
-    """The broker; `embedded` starts one on loopback."""
+    """The broker; `embedded` starts one on `listen_host`, there `devices` log in with credentials of their own or not,
+    and the certificate is its own.
+    """
 
     url: Annotated[str, _url("embedded", "mqtt", "mqtts")] = "embedded"
     client_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")] = "citywarden"
@@ -63,6 +65,8 @@ class MqttSettings(_Section):
     keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     session_expiry_h: Annotated[int, Field(ge=1, le=24 * 365)] = 24 * 7
     shared_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+    devices: Literal["open", "credentials"] = "open"
+    listen_host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
 
 
 class LogSettings(_Section):
@@ -96,6 +100,20 @@ class DatabaseSettings(_Section):
 
 class RegistrySettings(_Section):
     unknown_devices: Literal["reject", "register"] = "reject"
+
+
+class ProvisionerSettings(_Section):
+    """The broker's accounts: which kind of broker is told about devices, where and as whom. `url`: of dynsec the
+    broker's own unless given, of EMQX its management API. `devices_url`: what devices are told to connect to.
+    """
+
+    kind: Literal["none", "dynsec", "emqx", "embedded"] = "none"
+    url: Annotated[str, _url("mqtt", "mqtts", "http", "https")] | None = None
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    devices_url: Annotated[str, _url("mqtt", "mqtts")] | None = None
 
 
 class RulesSettings(_Section):
@@ -184,6 +202,7 @@ class Settings(_Section):
     store: StoreSettings = StoreSettings()
     database: DatabaseSettings = DatabaseSettings()
     registry: RegistrySettings = RegistrySettings()
+    provisioner: ProvisionerSettings = ProvisionerSettings()
     rules: RulesSettings = RulesSettings()
     fleet: FleetSettings = FleetSettings()
     alerts: AlertsSettings = AlertsSettings()

@@ -156,6 +156,7 @@ def _resolve(settings: Settings, base: Path) -> Settings:
     return settings.model_copy(
         update={
             "mqtt": settings.mqtt.model_copy(update=mqtt),
+            "provisioner": settings.provisioner.model_copy(update={"ca_file": rooted(settings.provisioner.ca_file)}),
             "log": settings.log.model_copy(update={"path": rooted(settings.log.path)}),
             "rules": settings.rules.model_copy(update={"file": rooted(settings.rules.file)}),
             "alerts": settings.alerts.model_copy(update={"routes": rooted(settings.alerts.routes)}),

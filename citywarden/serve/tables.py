@@ -5,6 +5,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import citywarden.access.tables
 import citywarden.alerts.tables
+import citywarden.cases.tables
+import citywarden.provision.tables
 import ingest.deadletters
 import ingest.registry
 from citywarden.database import connect, migrate
