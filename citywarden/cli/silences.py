@@ -56,7 +56,7 @@ def silence(
     settings = settings_of(config, data)
     now_ms = _now_ms()
     names = ("tenant", "kind", "rule", "subject", "district")
-    matcher = Matcher(*(tuple(parts[name]) for name in names), severity=least, up_to=most)  # type: ignore[arg-type]
+    matcher = Matcher(*(tuple(parts[name]) for name in names), least, most)  # type: ignore[arg-type]
     made = Silence(now_ms + delay, now_ms + delay + span, by, why, matcher, now_ms)
     changed = desk_of(settings).silence(made, now_ms)
     if as_json:

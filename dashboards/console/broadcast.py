@@ -53,10 +53,13 @@ T = TypeVar("T")
 
 @dataclass(slots=True, eq=False)
 class Viewer:
-    """A page that watches. `deliver` takes a frame and must not block; `frame["seq"]` is to be confirmed."""
+    """A page that watches. `deliver` takes a frame and must not block; `frame["seq"]` is to be confirmed. `alerts` is
+    called when an alert has changed.
+    """
 
     deliver: Callable[[Mapping[str, Json]], None]
     charts: Callable[[History], None] = lambda _: None
+    alerts: Callable[[], None] = lambda: None
     sent: int = 0
     confirmed: int = 0
     whole: bool = True
@@ -117,15 +120,8 @@ class Broadcast:
 
     # what a person does
 
-    async def acknowledge(self, alert_id: str, by: str, note: str | None) -> Alert:
-        """Acknowledge and show it at once. Raises what the inbox raises."""
-        return self._heard(await self.sources.alerts.acknowledge(alert_id, by, note))
-
-    async def resolve(self, alert_id: str, by: str, note: str | None) -> Alert:
-        """Resolve by hand and show it at once. Raises what the inbox raises."""
-        return self._heard(await self.sources.alerts.resolve(alert_id, by, note))
-
-    def _heard(self, alert: Alert) -> Alert:
+    def show(self, alert: Alert) -> Alert:
+        """Show at once what somebody has done."""
         self.scene.take_alert(alert)
         self._soon()
         return alert
@@ -256,6 +252,8 @@ class Broadcast:
         viewer.whole, viewer.told_at = False, monotonic()
         try:
             viewer.deliver({**frame, "seq": viewer.sent})
+            if "alerts" in frame:
+                viewer.alerts()
         except Exception:
             log.exception("a page could not be told; it is let go")
             self.viewers.discard(viewer)

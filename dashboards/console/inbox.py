@@ -1,31 +1,129 @@
-"""The inbox: every alert, with filters, one by one or many at once; made for the phone as well."""
+"""The inbox: every alert, with filters, one by one or many at once; made for the phone as well.
 
-from collections.abc import Mapping
+The page asks with the filters of its address; what it shows follows the alerts, a second behind them at most. Of a
+long list it gets the first pieces, and more as somebody scrolls.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
 
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from citywarden.model.alert import AlertQuery, Severity, Status
+from citywarden.model.alert import Alert
 from dashboards.console.broadcast import Broadcast
-from dashboards.console.parts import AlertList
-from dashboards.console.picture import urgency
-from dashboards.console.session import act, begin, district_names
+from dashboards.console.deeds import act
+from dashboards.console.parts import InboxList
+from dashboards.console.picture import Json, severity_counts
+from dashboards.console.session import Session, begin, district_names
+from dashboards.console.sifting import Sieve, chosen, query_of, sieve_of, sift
 from dashboards.sources import Sources
 
-PAGE = 50
+PIECE = 100
+"""Alerts the page asks for at a time."""
+MOST = 5000
+"""Alerts a list shows at most, and a person does something about at once."""
+AGAIN_S = 1.0
+AGAIN_PAST_S = 10.0
+"""How soon a list is worked out again when alerts have changed: of open ones, of those in the database."""
 
 
-def query_of(wanted: Mapping[str, object]) -> AlertQuery | None:
-    """What the filters ask of the inbox; None for the open ones, which it gives in one piece."""
-    status, severity, cursor = wanted.get("status"), wanted.get("severity"), wanted.get("cursor")
-    if status == "open":
-        return None
-    return AlertQuery(
-        status=next((known for known in Status if known == status), None),
-        severity=next((level for level in Severity if level.word == severity), None),
-        limit=PAGE,
-        cursor=cursor if isinstance(cursor, str) else None,
-    )
+class Listing:
+    """What one page is shown, and what it has been sent of it."""
+
+    def __init__(self, session: Session, part: InboxList) -> None:
+        self._session = session
+        self._part = part
+        self._sieve = Sieve()
+        self._limit = PIECE
+        self._sent: dict[str, dict[str, Json]] = {}
+        self._matching: Sequence[Alert] = ()
+        self._asked = False
+        self._at_s = 0.0
+        self._again: asyncio.TimerHandle | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    async def ask(self, asked: Mapping[str, object]) -> None:
+        """The page wants this list, so much of it."""
+        self._sieve, limit = sieve_of(asked), asked.get("limit")
+        self._limit = min(MOST, max(PIECE, limit)) if isinstance(limit, int) else PIECE
+        self._asked = True
+        await self.show()
+
+    def changed(self) -> None:
+        """Alerts have changed: show it again, though not more often than need be."""
+        if self._asked and self._again is None:
+            every_s = AGAIN_S if self._sieve.live else AGAIN_PAST_S
+            wait_s = max(0.05, self._at_s + every_s - monotonic())
+            self._again = asyncio.get_running_loop().call_later(wait_s, self._begin)
+
+    def _begin(self) -> None:
+        self._again = None
+        self._running = asyncio.create_task(self.show(), name="inbox list")
+
+    def stop(self) -> None:
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+    def matching(self) -> list[str]:
+        """Ids of everything the filters let through, as far as it is known."""
+        return [alert.id for alert in self._matching[:MOST]]
+
+    async def show(self) -> None:
+        """Work the list out and send what is new of it."""
+        self._at_s = monotonic()
+        session, sieve = self._session, self._sieve
+        who, view = session.who, session.broadcast.scene.view
+        everything = [a for a in await session.sources.alerts.open() if who.sees(a.tenant)]
+        counts: dict[str, int] | None = None
+        more = False
+        if sieve.live:
+            found = sift(everything, sieve, session.sources.now_ms(), self._said)
+            counts = severity_counts(found)
+            self._matching = chosen(found, sieve)
+            more = len(self._matching) > self._limit
+        else:
+            self._matching, more = await self._past()
+        rows = [view(alert) for alert in self._matching[: self._limit]]
+        fresh = [row for row in rows if self._sent.get(str(row["id"])) != row]
+        self._sent = {str(row["id"]): row for row in rows}
+        self._part.rows(
+            {
+                "order": list(self._sent),
+                "views": fresh,
+                "more": more,
+                "counts": counts,
+                "total": len(self._matching),
+                "facets": self._facets(everything),
+            }
+        )
+
+    async def _past(self) -> tuple[list[Alert], bool]:
+        sieve, sources = self._sieve, self._session.sources
+        only = next(iter(sieve.severities)) if len(sieve.severities) == 1 else None
+        query = query_of(sieve, sources.now_ms(), self._limit, only)
+        if self._session.who.tenant is not None:
+            query = replace(query, tenant=self._session.who.tenant)
+        page = await sources.alerts.find(query)
+        found = [a for a in chosen(page.items, sieve) if sieve.assigned != "some" or a.assigned_to]
+        return found, page.next is not None and len(page.items) < MOST
+
+    def _said(self, alert: Alert) -> str:
+        view = self._session.broadcast.scene.view(alert)
+        names = ("place", "subject", "zh", "en", "rule", "district", "note", "by", "assigned", "id")
+        return " ".join(str(view[name]) for name in names if view[name])
+
+    def _facets(self, alerts: Sequence[Alert]) -> dict[str, Json]:
+        """What can be chosen from."""
+        return {
+            "rules": sorted({a.rule for a in alerts}),
+            "kinds": sorted({a.kind for a in alerts} | set(self._session.sources.kinds)),
+            "districts": sorted({a.district for a in alerts} - {""}),
+            "tenants": sorted({a.tenant for a in alerts}),
+        }
 
 
 def inbox_page(sources: Sources, broadcast: Broadcast, lang: str | None = None) -> None:
@@ -33,22 +131,23 @@ def inbox_page(sources: Sources, broadcast: Broadcast, lang: str | None = None) 
     with ui.element("main").classes("cw-page"):
         session = begin(sources, broadcast, "inbox", lang)
         with ui.element("div").classes("cw-body"):
-            names, zone = district_names(sources.districts), sources.timezone.key
-            alerts = AlertList(session.language, inbox=True, names=names, timezone=zone)
-            session.parts.append(alerts)
-
-    async def ask(e: GenericEventArguments) -> None:
-        query = query_of(e.args)
-        if query is None:
-            found = sorted(await sources.alerts.open(), key=urgency)
-            wanted = [a for a in found if e.args.get("severity") in ("", None, a.severity.word)]
-            alerts.page([broadcast.scene.view(a) for a in wanted], None, False)
-        else:
-            page = await sources.alerts.find(query)
-            alerts.page([broadcast.scene.view(a) for a in page.items], page.next, query.cursor is not None)
+            kinds = {kind.name: [kind.zh, kind.en] for kind in sources.kinds.values()}
+            part = InboxList(
+                session.language, names=district_names(sources.districts), timezone=sources.timezone.key, kinds=kinds,
+                desk=sources.dispatch is not None, **session.hand(),
+            )  # fmt: skip
+            session.parts.append(part)
+    listing = Listing(session, part)
+    session.viewer.alerts = listing.changed
+    ui.context.client.on_delete(listing.stop)
 
     async def do(e: GenericEventArguments) -> None:
-        alerts.answered(*await act(broadcast, e.args))
+        asked = dict(e.args)
+        if asked.get("ids") == "all":
+            asked["ids"] = listing.matching()
+        outcome = await act(session, asked, part.working)
+        part.answered(outcome.ok, outcome.changed, outcome.failed, outcome.why)
+        await listing.show()
 
-    alerts.on("query", ask)
-    alerts.on("act", do)
+    part.on("query", lambda e: listing.ask(e.args))
+    part.on("act", do)

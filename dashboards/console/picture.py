@@ -225,6 +225,10 @@ def alert_view(alert: Alert, names: Sequence[str], link: str) -> dict[str, Json]
         "by": alert.acknowledged_by,
         "note": alert.note,
         "stale": alert.stale,
+        "tenant": alert.tenant,
+        "assigned": alert.assigned_to,
+        "hold": alert.hold,
+        "closed_ms": alert.closed_ms,
         "link": link,
     }
 

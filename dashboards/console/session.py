@@ -1,6 +1,5 @@
 """What every page has: a language that switches where it stands, the top bar, and its place among the viewers."""
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
@@ -8,16 +7,17 @@ from urllib.parse import quote, urlencode
 from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
-from citywarden.model.errors import CitywardenError
+from citywarden.model.identity import LOCAL, Identity, Role
+from dashboards.api.rights import identity_of
 from dashboards.console.broadcast import Broadcast, Viewer
+from dashboards.console.navigation import ways_of
 from dashboards.console.parts import Part, TopBar
 from dashboards.console.words import language_of, named, other, word
 from dashboards.sources import Sources
 
-log = logging.getLogger(__name__)
 ALWAYS = frozenset({"full", "seq", "now_ms", "health", "alerts"})
 """Parts of a frame that pages without the live map get."""
-MAX_NAME, MAX_NOTE = 60, 500
+MAX_NAME = 60
 
 
 @dataclass(slots=True)
@@ -28,10 +28,26 @@ class Session:
     broadcast: Broadcast
     title: str
     language: str
+    who: Identity
     bar: TopBar
     viewer: Viewer
     parts: list[Part] = field(default_factory=list)
     redraw: list[Callable[[], object]] = field(default_factory=list)
+
+    @property
+    def may(self) -> bool:
+        """Whether whoever looks may act on alerts."""
+        return self.who.may(Role.DISPATCHER)
+
+    def hand(self) -> dict[str, object]:
+        """What parts that act need to know: the name of whoever is logged in ("": it is asked for), and the right."""
+        return {"me": "" if self.who == LOCAL else self.who.name, "may": self.may}
+
+    def by(self, typed: object) -> str | None:
+        """In whose name something is done: whoever is logged in, else the name that was typed; None: nobody's."""
+        if self.who != LOCAL:
+            return self.who.name
+        return typed.strip()[:MAX_NAME] or None if isinstance(typed, str) else None
 
     def say(self, key: str) -> str:
         return word(key, self.language)
@@ -83,9 +99,10 @@ def district_names(districts: Mapping[str, object]) -> dict[str, list[str]]:
 class Bar(TopBar):
     """The top bar with the city's name in the page's language."""
 
-    def __init__(self, sources: Sources, language: str, title: str) -> None:
+    def __init__(self, sources: Sources, language: str, title: str, who: Identity) -> None:
         self._sources = sources
-        super().__init__(language, title=title, timezone=sources.timezone.key)
+        name = "" if who == LOCAL else who.name
+        super().__init__(language, title=title, timezone=sources.timezone.key, pages=ways_of(who), who=name)
 
     def say(self, language: str) -> None:
         self._props["city"] = city_name(self._sources, language)
@@ -96,8 +113,9 @@ def begin(sources: Sources, broadcast: Broadcast, title: str, wanted: str | None
     """Lay out the top bar and have the page told of changes while its browser is there."""
     language = language_of(wanted, sources.language)
     ui.page_title(f"{word(title, language)} · {city_name(sources, language)}")
-    bar = Bar(sources, language, title)
-    session = Session(sources, broadcast, title, language, bar, watch(broadcast, bar, live_map), [bar])
+    who = identity_of(ui.context.client.request)
+    bar = Bar(sources, language, title, who)
+    session = Session(sources, broadcast, title, language, who, bar, watch(broadcast, bar, live_map), [bar])
     bar.on("language", session.switch)
     return session
 
@@ -127,21 +145,3 @@ def watch(broadcast: Broadcast, bar: TopBar, live_map: bool) -> Viewer:
     client.on_disconnect(leave)
     client.on_delete(lambda: broadcast.detach(viewer))
     return viewer
-
-
-async def act(broadcast: Broadcast, wanted: Mapping[str, object]) -> tuple[bool, list[dict[str, object]]]:
-    """Acknowledge or resolve what a person chose in the browser: (all done, the alerts as they are now)."""
-    by, note, ids = wanted.get("by"), wanted.get("note"), wanted.get("ids")
-    what = {"acknowledge": broadcast.acknowledge, "resolve": broadcast.resolve}.get(str(wanted.get("what")))
-    if what is None or not isinstance(by, str) or not by.strip() or not isinstance(ids, Sequence):
-        return False, []
-    words = note.strip()[:MAX_NOTE] if isinstance(note, str) and note.strip() else None
-    done: list[dict[str, object]] = []
-    ok = True
-    for alert_id in ids:
-        try:
-            done.append(broadcast.scene.view(await what(str(alert_id), by.strip()[:MAX_NAME], words)))
-        except CitywardenError as error:
-            log.warning("console could not %s alert %s: %s", wanted.get("what"), alert_id, error)
-            ok = False
-    return ok, done

@@ -8,9 +8,10 @@ from nicegui.events import GenericEventArguments
 
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.charts import Options, alerts_chart, depth_chart, work_chart
+from dashboards.console.deeds import act
 from dashboards.console.desk import History
 from dashboards.console.parts import AlertList, CityMap, FigureStrip
-from dashboards.console.session import Session, act, begin, district_names
+from dashboards.console.session import Session, begin, district_names
 from dashboards.sources import Sources
 
 
@@ -66,13 +67,13 @@ def wall_page(sources: Sources, broadcast: Broadcast, lang: str | None = None) -
         kinds = {kind.name: {"zh": kind.zh, "en": kind.en} for kind in sources.kinds.values()}
         city = CityMap(session.language, districts=sources.districts, kinds=kinds)
         names, zone = district_names(sources.districts), sources.timezone.key
-        alerts = AlertList(session.language, inbox=False, names=names, timezone=zone)
+        alerts = AlertList(session.language, names=names, timezone=zone, **session.hand())
         session.parts += [strip, city, alerts]
         charts = Charts(session)
     session.viewer.charts = charts.take
     session.bar.on("screen", charts.screen)
     city.on("open", partial(_open, session))
-    alerts.on("act", partial(_act, broadcast, alerts))
+    alerts.on("act", partial(_act, session, alerts))
 
 
 def _open(session: Session, e: GenericEventArguments) -> None:
@@ -84,6 +85,6 @@ def _open(session: Session, e: GenericEventArguments) -> None:
         ui.navigate.to(session.link(path, tenant=str(e.args.get("tenant", ""))))
 
 
-async def _act(broadcast: Broadcast, alerts: AlertList, e: GenericEventArguments) -> None:
-    ok, changed = await act(broadcast, e.args)
-    alerts.answered(ok, changed)
+async def _act(session: Session, alerts: AlertList, e: GenericEventArguments) -> None:
+    outcome = await act(session, e.args)
+    alerts.answered(outcome.ok, outcome.changed, outcome.failed, outcome.why)

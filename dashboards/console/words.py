@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterable, Mapping
 
+from dashboards.console.accesswords import WORDS as ACCESS
+from dashboards.console.dispatchwords import WORDS as DISPATCH
+
 _HAN = re.compile("[\u3400-\u9fff]")
 LANGUAGES = ("zh-CN", "en")
 
@@ -122,8 +125,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "sound_on": ("紧急告警声音：开", "Sound for critical alerts: on"),
     "sound_off": ("紧急告警声音：关", "Sound for critical alerts: off"),
     "keys": (
-        "键盘：j / k 移动，x 选择，a 确认，r 办结，o 历史，/ 搜索",
-        "Keys: j / k move, x select, a acknowledge, r resolve, o history, / search",
+        "键盘：j / k 移动，x 选择，a 确认，i 指派，r 办结，s 静默，o 详情，/ 搜索，? 全部快捷键",
+        "Keys: j / k move, x select, a acknowledge, i assign, r resolve, s silence, o open, / search, ? all of them",
     ),
     "required": ("应作业时长", "Required"),
     "judged": ("已判定", "judged"),
@@ -157,6 +160,8 @@ _TABLE: dict[str, tuple[str, str]] = {
     "no_readings": ("该时段没有数据", "No readings in this time"),
     "unknown_device": ("没有这个设备", "No such device"),
     "status": ("状态", "Status"),
+    **DISPATCH,
+    **ACCESS,
 }
 
 REASONS: dict[str, tuple[str, str]] = {

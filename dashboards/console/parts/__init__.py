@@ -10,7 +10,10 @@ from nicegui.elements.leaflet import Leaflet  # noqa: F401 (city_map.js imports 
 from dashboards.console import palette
 from dashboards.console.words import words
 
-__all__ = ["AlertList", "CityMap", "FigureStrip", "Part", "TopBar", "style_pages"]
+__all__ = [
+    "AlertList", "AlertSheet", "CityMap", "DeliveryBook", "DeviceList", "FigureStrip", "InboxList", "Part",
+    "SilenceBook", "TopBar", "style_pages",
+]  # fmt: skip
 
 _HERE = Path(__file__).parent
 
@@ -50,16 +53,61 @@ class CityMap(Part, component="city_map.js"):
         super().__init__(language, colours=colours, **props)
 
 
-class AlertList(Part, component="alert_list.js"):
-    """Open alerts, or the inbox. Emits act({what, ids, by, note}) and query({status, severity, cursor})."""
+class Acting(Part):
+    """A part with the dialog for what people do. Emits act({what, ids, by, note, to, span_ms, scope})."""
 
-    def page(self, items: list[dict[str, object]], following: str | None, more: bool) -> None:
-        """A page of the inbox; `more`: it comes after those already there."""
-        self.run_method("page", {"items": items, "next": following, "more": more})
+    def answered(self, ok: bool, changed: list[dict[str, object]], failed: int = 0, why: str = "") -> None:
+        """What came of an act: the alerts as they are now, how many could not be done, and why (a word, or text)."""
+        self.run_method("answered", {"ok": ok, "changed": changed, "failed": failed, "why": why})
 
-    def answered(self, ok: bool, changed: list[dict[str, object]]) -> None:
-        """What came of an act."""
-        self.run_method("answered", {"ok": ok, "changed": changed})
+    def working(self, done: int, everything: int) -> None:
+        """How far a long act is."""
+        self.run_method("working", done, everything)
+
+
+class AlertList(Acting, component="alert_list.js"):
+    """The open alerts of the wall."""
+
+
+class InboxList(Acting, component="inbox.js"):
+    """The inbox. Emits query({severity, status, ..., limit}); ids of an act may be "all": all that match."""
+
+    def rows(self, listed: Mapping[str, object]) -> None:
+        """The list: `order` of ids, `views` of those that are new or changed, `counts`, `total`, `more`, `facets`."""
+        self.run_method("rows", listed)
+
+
+class AlertSheet(Acting, component="alert_sheet.js"):
+    """Everything said of one alert. Props `alert`, `life`, `sent`, `similar`. Emits replay(message id)."""
+
+
+class SilenceBook(Part, component="silence_book.js"):
+    """The silences. Prop `silences`. Emits preview(form), begin(form), end(id), ended(bool)."""
+
+    def fitting(self, total: int, views: list[dict[str, object]]) -> None:
+        """The alerts a silence would be about."""
+        self.run_method("fitting", total, views)
+
+    def answered(self, ok: bool, why: str = "") -> None:
+        self.run_method("answered", {"ok": ok, "why": why})
+
+
+class DeliveryBook(Part, component="delivery_book.js"):
+    """Targets and messages. Props `targets`, `sent`, `more`. Emits query, inspect(id), replay(id), enable(name)."""
+
+    def inspected(self, message: dict[str, object]) -> None:
+        self.run_method("inspected", message)
+
+    def said(self, key: str) -> None:
+        """Tell whoever looks that something was done, or why not."""
+        self.run_method("said", key)
+
+
+class DeviceList(Part, component="device_list.js"):
+    """The devices. Emits query({q, kind, state, limit})."""
+
+    def rows(self, listed: Mapping[str, object]) -> None:
+        self.run_method("rows", listed)
 
 
 def style_pages() -> None:

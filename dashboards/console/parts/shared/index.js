@@ -1,6 +1,9 @@
 // What the page knows of the city: frames come in, parts of the page listen. Shared by all parts.
 
 export * from "./shapes.js";
+export * from "./bell.js";
+export * from "./deeds.js";
+export * from "./life.js";
 
 export const store = {
   things: new Map(), // number -> {n, kind, tenant, id, name, state, value, lon, lat, heading, tail}
