@@ -46,6 +46,7 @@ class Decoding:
         self._held = 0
         self._refreshed_ms = 0
         self.unknown_fields: Counter[tuple[str, str]] = Counter()
+        self.retained = 0
 
     def decode(self, part: Slice) -> Decoded:
         """Readings and dead letters of a slice; an unknown device makes the registry look again, at most 5 times/s."""
@@ -60,6 +61,7 @@ class Decoding:
                 decoded = self._decoder.decode(part)
         self._registry.flush()
         self.unknown_fields.update(decoded.unknown_fields)
+        self.retained += decoded.retained
         self._memo[key] = decoded
         self._held += len(part.messages)
         while self._held > MEMO_MESSAGES and len(self._memo) > 1:

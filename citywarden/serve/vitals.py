@@ -125,6 +125,7 @@ class _Families(Collector):
                 _counter("messages_judged", "Messages the rules have passed", v.judged.messages),
                 _counter("readings_stored", "Readings new in the store", v.drain.stored),
                 _counter("readings_known", "Readings the store already had", v.drain.known),
+                _counter("retained_ignored", "Telemetry a broker had retained, ignored", v.decoding.retained),
                 _gauge("rules_lag_seconds", "Age of the newest judged message", v.judged.lag_ms / 1000),
                 _gauge("alerts_open", "Alerts that are firing or acknowledged", v.open_alerts()),
                 _gauge("devices", "Registered devices", v.devices()),
