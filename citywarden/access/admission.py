@@ -97,10 +97,3 @@ def bearer_of(caller: Caller) -> str | None:
     """The token it shows, if any."""
     word, _, text = caller.headers.get("authorization", "").partition(" ")
     return text.strip() if word.lower() == "bearer" else None
-
-
-def way_back(wanted: str | None) -> str:
-    """Where to go after the login: a path of ours, nothing else."""
-    if not wanted or not re.fullmatch(r"/(?![/\\])[^\\\x00-\x20]*", wanted):
-        return "/"
-    return wanted

@@ -146,7 +146,7 @@ class Reception:
         return await self._run(self.desk.find, replace(query, tenant=who.tenant or query.tenant))
 
     async def verify(self) -> Chain:
-        return await self._run(self.desk.verify)
+        return await asyncio.to_thread(self.desk.verify)
 
     async def close(self) -> None:
         """Wait for what is under way; nothing may be called any more."""

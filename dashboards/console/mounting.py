@@ -3,20 +3,27 @@
 from datetime import date
 from typing import Annotated
 
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from nicegui import app as pages
 from nicegui import ui
 
+from citywarden.model.identity import Role
+from dashboards.api.rights import identity_of
+from dashboards.console.account import account_page
+from dashboards.console.administration import users_page
+from dashboards.console.auditing import audit_page
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.desk import day_of
 from dashboards.console.device import device_page
+from dashboards.console.gateway import add_gateway
 from dashboards.console.inbox import inbox_page
 from dashboards.console.parts import style_pages
 from dashboards.console.settlement import LONGEST_DAYS, settlement
 from dashboards.console.sight import Bands
 from dashboards.console.supervision import supervision_page
 from dashboards.console.vehicle import vehicle_page
+from dashboards.console.views import Views
 from dashboards.console.wall import wall_page
 from dashboards.console.words import language_of
 from dashboards.sources import Sources
@@ -37,27 +44,37 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
     Call it once in a process, and after all other routes: what nobody else has taken is the console's.
     Returns what watches the sources for the pages (its `viewers` are the open ones).
     """
-    broadcast = Broadcast(sources, bands)
+    views = Views(sources, bands)
     style_pages()
+    if sources.access is not None:
+        add_gateway(app, sources, sources.access)
+        _administration(views)
 
     @ui.page("/")
     def wall(lang: str | None = None) -> None:
-        wall_page(sources, broadcast, lang)
+        view = views.mine()
+        wall_page(view.sources, view, lang)
 
     @ui.page("/alerts")
     def inbox(lang: str | None = None) -> None:
-        inbox_page(sources, broadcast, lang)
+        view = views.mine()
+        inbox_page(view.sources, view, lang)
 
     @ui.page("/supervision", response_timeout=ANSWER_S)
     async def supervision(day: str | None = None, lang: str | None = None) -> None:
-        await supervision_page(sources, broadcast, day, lang)
+        view = views.mine()
+        await supervision_page(view.sources, view, day, lang)
 
     @app.get("/supervision.csv", include_in_schema=False)
     def csv(
+        request: Request,
         start: Annotated[date | None, Query(alias="from")] = None,
         stop: Annotated[date | None, Query(alias="to")] = None,
         lang: str | None = None,
     ) -> Response:
+        who = identity_of(request)
+        if not who.may(Role.SUPERVISOR):
+            return PlainTextResponse(f"{who.name} is {who.role}, this needs {Role.SUPERVISOR}", 403)
         language = language_of(lang, sources.language)
         first = start or stop or day_of(sources.now_ms(), sources)
         last = stop or first
@@ -65,19 +82,23 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
             return PlainTextResponse(f"`from` must not be after `to`, and at most {LONGEST_DAYS} days before it", 422)
         name = f"citywarden-{first}.csv" if first == last else f"citywarden-{first}-{last}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(settlement(sources, first, last, language), media_type="text/csv", headers=headers)
+        return StreamingResponse(
+            settlement(views.of(who).sources, first, last, language), media_type="text/csv", headers=headers
+        )
 
     @ui.page("/vehicles/{device}", response_timeout=ANSWER_S)
     async def vehicle(device: str, day: str | None = None, lang: str | None = None) -> None:
-        await vehicle_page(sources, broadcast, device, day, lang)
+        view = views.mine()
+        await vehicle_page(view.sources, view, device, day, lang)
 
     @ui.page("/devices/{kind}/{device}", response_timeout=ANSWER_S)
     async def history(
         kind: str, device: str, tenant: str | None = None, alert: str | None = None, lang: str | None = None
     ) -> None:
-        await device_page(sources, broadcast, (kind, device, tenant), alert, lang)
+        view = views.mine()
+        await device_page(view.sources, view, (kind, device, tenant), alert, lang)
 
-    pages.on_shutdown(broadcast.stop)
+    pages.on_shutdown(views.stop)
     ui.run_with(
         app,
         title="Citywarden",
@@ -90,4 +111,31 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
         reconnect_timeout=5.0,
         message_history_length=50,
     )
-    return broadcast
+    return views.whole
+
+
+def _administration(views: Views) -> None:
+    """One's own account; users, tokens and the record for administrators."""
+
+    @ui.page("/account", response_timeout=ANSWER_S)
+    async def account(lang: str | None = None) -> None:
+        view = views.mine()
+        await account_page(view.sources, view, lang)
+
+    @ui.page("/admin/users", response_timeout=ANSWER_S)
+    async def users(lang: str | None = None) -> None:
+        view = views.mine()
+        await users_page(view.sources, view, lang)
+
+    @ui.page("/admin/audit", response_timeout=ANSWER_S)
+    async def audit(
+        by: str = "",
+        action: str = "",
+        since: str = "",
+        until: str = "",
+        cursor: str = "",
+        check: str = "",
+        lang: str | None = None,
+    ) -> None:
+        view = views.mine()
+        await audit_page(view.sources, view, (by, action, since, until, cursor, check), lang)
