@@ -171,6 +171,18 @@ class AccessSettings(_Section):
     proxies: tuple[str, ...] = ()
 
 
+class CasesSettings(_Section):
+    """`table`: deadlines by category, None for the built-in ones. `from_alerts`: patterns of rules whose alerts open a
+    case by themselves when they are as severe as `from_severity`. `evidence_mb`: how large one file may be.
+    """
+
+    table: Path | None = None
+    from_alerts: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] = ()
+    from_severity: Literal["info", "minor", "major", "critical"] = "major"
+    evidence_mb: Annotated[int, Field(ge=1, le=1024)] = 20
+    overdue_alerts: bool = True
+
+
 class GrafanaSettings(_Section):
     """Where `citywarden dashboards push` brings the boards; the token is that of a service account."""
 
@@ -208,6 +220,7 @@ class Settings(_Section):
     alerts: AlertsSettings = AlertsSettings()
     api: ApiSettings = ApiSettings()
     access: AccessSettings = AccessSettings()
+    cases: CasesSettings = CasesSettings()
     grafana: GrafanaSettings = GrafanaSettings()
     limits: LimitsSettings = LimitsSettings()
     data: Path = Path("data")
@@ -223,6 +236,10 @@ class Settings(_Section):
     @property
     def store_path(self) -> Path:
         return self.data / "store.duckdb"
+
+    @property
+    def evidence_path(self) -> Path:
+        return self.data / "evidence"
 
     @property
     def database_url(self) -> str:
