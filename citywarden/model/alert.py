@@ -7,6 +7,12 @@ from enum import IntEnum, StrEnum
 SERVER_KIND = "server"
 """Kind of the alerts that the server raises about itself; no device has it."""
 
+CASE_KIND = "case"
+"""Kind of the alerts about cases; their subject is the case's number."""
+
+OWN_KINDS = frozenset({SERVER_KIND, CASE_KIND})
+"""Kinds of alerts that are about no device: no rule of the rule file clears them, no registry knows their subject."""
+
 Summary = Mapping[str, str]
 """Text by language tag: `zh-CN`, `en`."""
 

@@ -16,7 +16,7 @@ from citywarden.alerts.desk import AsyncDesk
 from citywarden.columns import Columns
 from citywarden.live import Live
 from citywarden.log.contract import Log, Position, Slice, reader_of
-from citywarden.model.alert import SERVER_KIND, Finding
+from citywarden.model.alert import OWN_KINDS, Finding
 from citywarden.model.device import DeviceKey
 from citywarden.model.errors import Unavailable
 from citywarden.model.work import TaskReport
@@ -234,7 +234,7 @@ class Judge:
         are gone.
         """
         for alert in await self._desk.open():
-            if alert.kind == SERVER_KIND:
+            if alert.kind in OWN_KINDS:
                 continue
             device = self._registry.lookup(DeviceKey(alert.tenant, alert.kind, alert.subject.partition("/")[0]))
             if device is None or not device.enabled:

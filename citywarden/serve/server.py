@@ -19,7 +19,7 @@ from citywarden.alerts.point import alert_point
 from citywarden.live import Live
 from citywarden.log.contract import reader_of
 from citywarden.log.sqlite import SqliteLog
-from citywarden.model.alert import SERVER_KIND
+from citywarden.model.alert import OWN_KINDS
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import Unavailable
 from citywarden.model.message import RawMessage
@@ -297,7 +297,7 @@ class _Builder:
 
 def _locating(registry: Registry) -> Callable[[DeviceKey], Device | None]:
     """The registry as the alerts ask it: the server itself is no device, not even one that registers itself."""
-    return lambda key: None if key.kind == SERVER_KIND else registry.lookup(key)
+    return lambda key: None if key.kind in OWN_KINDS else registry.lookup(key)
 
 
 async def _seed(live: Live, store: Store) -> None:
