@@ -112,4 +112,5 @@ class DeviceList(Part, component="device_list.js"):
 
 def style_pages() -> None:
     """Give every page the console's colours and style sheet."""
-    ui.add_css(palette.variables() + (_HERE / "console.css").read_text("utf-8"), shared=True)
+    sheets = [(_HERE / name).read_text("utf-8") for name in ("console.css", "access.css")]
+    ui.add_css("\n".join([palette.variables(), *sheets]), shared=True)

@@ -15,7 +15,9 @@ export default {
         v-if="path === '/alerts' && critical" class="cw-badge">{{ critical }}</b></a></nav>
       <div class="cw-lamp" :class="{ bad: !health.ok }" :title="wrong"><i></i><span>{{ health.ok ? words.healthy
         : words.unhealthy }}</span></div>
-      <span v-if="who" class="cw-who" :title="words.signed_in_as">{{ who }}</span>
+      <a class="cw-account" :href="link('/account')" :title="who ? words.signed_in_as : words.account"
+        :aria-label="words.account"><svg viewBox="0 0 24 24" aria-hidden="true"><circle cx="12" cy="8.2" r="3.9" /><path
+        d="M4.5 20c.8-4.2 3.9-6 7.5-6s6.7 1.8 7.5 6" /></svg><span v-if="who" class="cw-who">{{ who }}</span></a>
       <button class="cw-language" @click="$emit('language')">{{ words.language }}</button>
       <div class="cw-clock"><b>{{ time }}</b><span>{{ day }}</span></div>
       <p v-if="lost" class="cw-lost" role="alert">{{ words.reconnecting }}</p>
