@@ -86,18 +86,19 @@ class EmbeddedAccounts:
     def _put(self, grants: Sequence[Grant]) -> None:
         with self._engine.begin() as connection:
             revision = _next(connection)
-            there: set[str] = set()
+            there: dict[str, bool] = {}
             for part in _chunks([g.account.login for g in grants]):
-                there |= set(connection.execute(select(accounts.c.login).where(accounts.c.login.in_(part))).scalars())
+                query = select(accounts.c.login, accounts.c.removed).where(accounts.c.login.in_(part))
+                there |= {row.login: row.removed for row in connection.execute(query)}
             fresh, changes = [], []
             for grant in grants:
                 account = grant.account
                 row = {"client_id": account.client_id, "allowed": account.allowed, "removed": False,
                        "revision": revision}  # fmt: skip
                 kept = digest(grant.password) if grant.password is not None and not grant.digest else grant.digest
+                if not kept and there.get(account.login, True):
+                    raise Refusal(f"no account {account.login}: it needs a new password")
                 if account.login not in there:
-                    if not kept:
-                        raise Refusal(f"no account {account.login}: it needs a new password")
                     fresh.append({**row, "login": account.login, "digest": kept})
                 else:
                     changes.append((account.login, {**row, "digest": kept} if kept else row))
