@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
+from sqlalchemy.exc import OperationalError
+
 from citywarden.columns import Columns, concat
 from citywarden.log.contract import Log, Position, Slice
 from citywarden.model.errors import Unavailable
@@ -55,11 +57,15 @@ class Decoding:
         if decoded is not None:
             return decoded
         decoded = self._decoder.decode(part)
-        if decoded.unknown_devices and self._clock_ms() - self._refreshed_ms >= 200:
-            self._refreshed_ms = self._clock_ms()
-            if self._registry.refresh()[0]:
-                decoded = self._decoder.decode(part)
-        self._registry.flush()
+        try:
+            if decoded.unknown_devices and abs(self._clock_ms() - self._refreshed_ms) >= 200:
+                self._refreshed_ms = self._clock_ms()
+                if self._registry.refresh()[0]:
+                    decoded = self._decoder.decode(part)
+            self._registry.flush()
+        except OperationalError as error:
+            # The registry in memory is as good as it gets meanwhile: nobody can register where this database is away.
+            _log.warning("the registry's database does not answer: %s", error.orig)
         self.unknown_fields.update(decoded.unknown_fields)
         self.retained += decoded.retained
         self._memo[key] = decoded
@@ -127,7 +133,7 @@ class StoreDrain:
                 continue
             await self._write(parts)
             position.update((part.partition, part.end) for part in parts)
-            await self._log.save(STORE_CONSUMER, position)
+            await self._until_done(partial(self._log.save, STORE_CONSUMER, position))
 
     async def _write(self, parts: Sequence[Slice]) -> None:
         decoded = [self._decoding.decode(part) for part in parts]
@@ -164,7 +170,7 @@ class StoreDrain:
                 done = await attempt()
             except Unavailable as error:
                 if self.trouble is None:
-                    _log.warning("the store does not take data: %s; it waits in the log", error)
+                    _log.warning("the store falls behind: %s; readings wait in the log", error)
                 self.trouble = str(error)
                 await self._backoff.wait(error)
             else:

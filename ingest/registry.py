@@ -132,9 +132,11 @@ class Registry:
 
     def flush(self) -> int:
         """Write the devices that `lookup` registered; returns how many."""
-        fresh, self._fresh = self._fresh, {}
+        fresh = list(self._fresh.values())
         if fresh:
-            self.put(fresh.values())
+            self.put(fresh)
+            for device in fresh:
+                self._fresh.pop(device.key, None)
         return len(fresh)
 
     def add(self, fresh: Iterable[Device]) -> None:

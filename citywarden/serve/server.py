@@ -283,7 +283,10 @@ class _Builder:
             await asyncio.sleep(INVENTORY_S)
 
     async def _trim(self, log: SqliteLog, store: Store) -> None:
-        await log.trim((STORE_CONSUMER, RULES_CONSUMER))
+        try:
+            await log.trim((STORE_CONSUMER, RULES_CONSUMER))
+        except Unavailable as error:
+            _log.warning("the log cannot be trimmed now: %s", error)
         if self._settings.store.url != "embedded":
             return
         wanted, now_ms = self._settings.store, self._clock_ms()
