@@ -20,7 +20,7 @@ from citywarden.columns import Columns, concat
 from citywarden.log.contract import Log, Position, Slice
 from citywarden.model.errors import Unavailable
 from citywarden.model.message import DeadLetter, Reject
-from citywarden.store.contract import Refused, Written
+from citywarden.store.contract import Bulk, Refused, Written
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoded, Decoder
 from ingest.registry import Registry
@@ -138,11 +138,18 @@ class StoreDrain:
     async def _write(self, parts: Sequence[Slice]) -> None:
         decoded = [self._decoding.decode(part) for part in parts]
         await self._bury([letter for one in decoded for letter in one.dead])
-        for batch in _by_kind(decoded):
-            written = await self._until_done(partial(self._store.write, batch))
+        for attempt in self._attempts(decoded):
+            written = await self._until_done(attempt)
             self.stored += written.new
             self.known += written.known
             await self._bury([letter for one in written.refused for letter in self._trace(parts, one)])
+
+    def _attempts(self, decoded: Sequence[Decoded]) -> list[Callable[[], Awaitable[Written]]]:
+        """What to call, again and again until it is done: one write where the store takes all kinds, else one each."""
+        if isinstance(self._store, Bulk):
+            batches = [batch for one in decoded for batch in one.columns]
+            return [partial(self._store.write_all, batches)] if batches else []
+        return [partial(self._store.write, batch) for batch in _by_kind(decoded)]
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:

@@ -125,9 +125,11 @@ class LogFile:
         value = self._db.execute(query, arguments).fetchone()[0]
         return int(value)
 
-    def append(self, messages: Sequence[RawMessage]) -> int:
-        """Write a batch; returns the offset after it. Durable on return when the connection is."""
-        blocks = [(len(part), pack(part)) for part in split(messages)]
+    def append(self, parts: Sequence[Sequence[RawMessage]]) -> int:
+        """Write a batch, each part (see `split`) as a row; returns the offset after it. Durable on return when the
+        connection is.
+        """
+        blocks = [(len(part), pack(part)) for part in parts]
         with self._errors(), self._transaction():
             end = self._number(_END)
             for count, block in blocks:
@@ -223,6 +225,9 @@ class LogFile:
 
 def split(messages: Sequence[RawMessage]) -> Iterator[Sequence[RawMessage]]:
     """Parts of a batch that fit a row: at most ROW_MESSAGES, and not much more than ROW_BYTES."""
+    if 0 < len(messages) <= ROW_MESSAGES and sum([len(message.payload) for message in messages]) <= ROW_BYTES:
+        yield messages
+        return
     start = size = 0
     for i, message in enumerate(messages):
         if i > start and (i - start == ROW_MESSAGES or size >= ROW_BYTES):

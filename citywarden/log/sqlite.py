@@ -2,7 +2,7 @@
 
 One partition, 0. Two threads with a connection each, so that neither the event loop nor an append waits for a read:
 the writer commits with an fsync; the reader also saves offsets and trims, without one (redoing those is harmless).
-A second process may append to and read from the same file.
+A second process may append to and read from the same file. What this one appended last it reads from its memory.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from citywarden.log.contract import Position, Slice
-from citywarden.log.logfile import LogFile
+from citywarden.log.logfile import LogFile, split
+from citywarden.log.tail import Tail
 from citywarden.model.message import RawMessage
 
 PARTITION = 0
@@ -29,6 +30,7 @@ class SqliteLog:
         self._writing, self._reading = threads
         self._writer, self._reader = files
         self._end = 0
+        self._tail = Tail()
         self.id = ""
         """What tells this log from any other: a position means nothing in another one."""
         self._news = asyncio.Event()
@@ -61,7 +63,13 @@ class SqliteLog:
         if not messages:
             return
         loop = asyncio.get_running_loop()
-        self._tell(await loop.run_in_executor(self._writing, self._writer.append, messages))
+        parts = list(split(messages))
+        end = await loop.run_in_executor(self._writing, self._writer.append, parts)
+        first = end - len(messages)
+        for part in parts:
+            self._tail.add(Slice(PARTITION, first, tuple(part)))
+            first += len(part)
+        self._tell(end)
 
     def _tell(self, end: int) -> None:
         if end > self._end:
@@ -72,6 +80,9 @@ class SqliteLog:
     async def read(self, position: Position, limit: int = 5000) -> Sequence[Slice]:
         """Whole batches as appended, so that every consumer gets the same slices; the first is cut at `position`."""
         start = position.get(PARTITION, 0)
+        if recent := self._tail.read(start, limit):
+            await asyncio.sleep(0)  # whoever reads in a loop must let others have their turn
+            return recent
         found = await self._read(lambda: self._reader.read(start, limit))
         return [Slice(PARTITION, first, messages) for first, messages in found]
 
@@ -105,6 +116,8 @@ class SqliteLog:
         total = 0
         while dropped := await self._read(lambda: self._reader.trim(consumers)):
             total += dropped
+        if total:
+            self._tail.clear()
         await self._read(self._reader.give_back)
         return total
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from citywarden.columns import Columns, Floats, Ints, Reading
 from citywarden.model.device import DeviceKey
@@ -54,6 +54,14 @@ class Point:
     tags: Mapping[str, str]
     ts_ms: int
     fields: Mapping[str, float | int | bool | str]
+
+
+@runtime_checkable
+class Bulk(Protocol):
+    """A store to which readings of several kinds in one go cost less than one batch after the other."""
+
+    async def write_all(self, batches: Sequence[Columns]) -> Written:
+        """As `Store.write` of each; a kind may come several times. All of them are tried again after Unavailable."""
 
 
 class Store(Protocol):

@@ -95,6 +95,35 @@ async def test_a_store_that_refuses_delays_and_loses_nothing(tmp_path: Path) -> 
     assert await store.kept.count("gas") == 50
 
 
+class Wide(Moody):
+    """A store that takes all kinds in one go."""
+
+    def __init__(self) -> None:
+        super().__init__(refusals=1)
+        self.kinds: list[list[str]] = []
+
+    async def write_all(self, batches: Sequence[Columns]) -> Written:
+        if self._left:
+            self._left -= 1
+            raise Unavailable("not now", retry_after_s=0.0)
+        self.kinds.append([batch.kind.name for batch in batches])
+        written = [await self.kept.write(batch) for batch in batches]
+        return Written(sum(one.new for one in written), sum(one.known for one in written))
+
+
+async def test_a_store_that_takes_all_kinds_in_one_go_is_asked_once_a_read(tmp_path: Path) -> None:
+    store = Wide()
+    async with draining(tmp_path, store) as (log, drain, registry):
+        registry.put([device("waterlogging", "W1")])
+        water = RawMessage("city/t/waterlogging/W1/telemetry", b'{"depth_cm": 1}', NOON_MS)
+        await log.append([gas(1), water, gas(2)])
+        await passed(log, 3)
+        await log.append([water._replace(retained=True)])
+        await passed(log, 4)
+    assert store.kinds == [["gas", "waterlogging"]]
+    assert (drain.stored, drain.known) == (3, 0)
+
+
 async def test_refused_messages_become_dead_letters_and_the_rest_is_stored(tmp_path: Path) -> None:
     store = MemoryStore(KINDS)
     async with draining(tmp_path, store) as (log, drain, _):

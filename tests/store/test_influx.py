@@ -55,6 +55,17 @@ async def named(server: Influxd) -> tuple[str, InfluxStore]:
     return url, await InfluxStore.open(url, server.token, KINDS)
 
 
+async def test_several_kinds_go_in_one_write_and_a_refusal_names_its_reading(store: InfluxStore) -> None:
+    gas = columns("gas", [(0, {"co_ppm": 1.0}), (0, {"co_ppm": 2.0}), (1, {"co_ppm": 3.0})])
+    water = columns("waterlogging", [(2, {"depth_cm": 4.0}), (10**13, {"depth_cm": 5.0}), (3, {"depth_cm": 6.0})])
+    written = await store.write_all([gas, water, gas])
+    (refused,) = written.refused
+    assert (written.new, written.known) == (6, 2)
+    assert (refused.reading.device.kind, refused.reading.values) == ("waterlogging", {"depth_cm": 5.0})
+    assert [await store.count(kind) for kind in ("gas", "waterlogging")] == [2, 2]
+    assert await store.write_all([]) == Written(0, 0)
+
+
 @pytest.mark.parametrize("name", NASTY)
 async def test_a_name_cannot_break_out_of_its_line(server: Influxd, store: InfluxStore, name: str) -> None:
     who = device("gas", name, district=name, tenant=name)

@@ -11,6 +11,7 @@ Where it differs from the contract, because InfluxDB does:
 """
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -68,14 +69,23 @@ class InfluxStore:
 
     async def write(self, batch: Columns) -> Written:
         """`known`: doubles within the batch. `refused`: what InfluxDB will never take; all others are written."""
-        kind_of(self._kinds, batch.kind.name)
-        chosen = distinct(batch)
-        known = int(len(batch) - chosen.sum())
-        if known:
-            batch = batch.take(chosen)
-        bad = await self._writer.write(reading_lines(batch))
-        refused = tuple(Refused(batch.row(i), said) for i, said in bad)
-        return Written(len(batch) - len(refused), known, refused)
+        return await self.write_all([batch])
+
+    async def write_all(self, batches: Sequence[Columns]) -> Written:
+        """As `write`, in as few requests as there can be."""
+        lines: list[bytes] = []
+        ends: list[int] = []
+        singles = [_without_doubles(batch) for batch in batches]
+        for batch in singles:
+            kind_of(self._kinds, batch.kind.name)
+            lines += reading_lines(batch)
+            ends.append(len(lines))
+        refused = []
+        for i, said in await self._writer.write(lines):
+            which = bisect_right(ends, i)
+            refused.append(Refused(singles[which].row(i - ends[which] + len(singles[which])), said))
+        known = sum(map(len, batches)) - len(lines)
+        return Written(len(lines) - len(refused), known, tuple(refused))
 
     async def write_points(self, points: Sequence[Point]) -> None:
         """Raises ValueError for points that InfluxDB will never take; the others are written."""
@@ -227,3 +237,8 @@ def _rfc3339(ms: int) -> str:
 
 def _predicate(name: str) -> str:
     return orjson.dumps(stored_measurement(name)).decode()
+
+
+def _without_doubles(batch: Columns) -> Columns:
+    chosen = distinct(batch)
+    return batch if chosen.all() else batch.take(chosen)
