@@ -77,6 +77,13 @@ def claim_result_topic(tenant: str, serial: str) -> str:
     return f"city/{tenant}/{CLAIM}/{serial}/result"
 
 
+def is_claim_topic(topic: str) -> bool:
+    """Whether a topic is one of the two that claims are made and answered on."""
+    parts = topic.split("/")
+    asked, answered = len(parts) == 3, len(parts) == 5 and parts[4] == "result"
+    return (asked or answered) and parts[0] == "city" and parts[2] == CLAIM and all(parts)
+
+
 def client_of(login: str) -> str | None:
     """The one client id a login may use; None: several devices share it, each with its own."""
     return None if is_claim_login(login) else login
