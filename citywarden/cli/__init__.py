@@ -20,6 +20,9 @@ _COMMANDS = {
     "deliveries": "citywarden.cli.deliveries",
     "deadletters": "citywarden.cli.deadletters",
     "dashboards": "citywarden.cli.dashboards",
+    "user": "citywarden.cli.user",
+    "token": "citywarden.cli.token",
+    "audit": "citywarden.cli.audit",
     "kinds": "citywarden.cli.kinds",
     "doctor": "citywarden.cli.doctor",
 }
