@@ -145,7 +145,7 @@ class Desk:
             sessions.end_of_user(connection, name, keep=visit.session)
 
         self._do(work)
-        self.note(visit.user.identity, "user.password", name, "changed", now_ms)
+        self.note(visit.who, "user.password", name, "changed", now_ms)
 
     def visit(self, cookie: str, now_ms: int) -> Visit | None:
         """Whose session a cookie opens."""
@@ -162,14 +162,14 @@ class Desk:
             self._do(lambda c: sessions.end_of_user(c, name))
         else:
             self._do(lambda c: sessions.end(c, visit.session))
-        self.note(visit.user.identity, "logout", name, "everywhere" if everywhere else "", now_ms)
+        self.note(visit.who, "logout", name, "everywhere" if everywhere else "", now_ms)
 
     def end_session(self, visit: Visit, shown: str, now_ms: int) -> None:
         """End one of one's own sessions, by its id for people. Raises NotFound."""
         name = visit.user.name
         if not shown or not self._do(lambda c: sessions.end_of_user(c, name, shown=shown)):
             raise NotFound(f"no session {shown!r}")
-        self.note(visit.user.identity, "logout", name, f"session {shown}", now_ms)
+        self.note(visit.who, "logout", name, f"session {shown}", now_ms)
 
     # tokens
 

@@ -74,11 +74,16 @@ class SessionNote:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A session as it is met at the door. `csrf`: what its forms must carry."""
+    """A session as it is met at the door. `csrf`: what its forms must carry; `address`: where the request came from."""
 
     session: str
     user: User
     csrf: str
+    address: str = ""
+
+    @property
+    def who(self) -> Identity:
+        return Identity(self.user.name, self.user.role, self.user.tenant, self.address)
 
 
 @dataclass(frozen=True, slots=True)

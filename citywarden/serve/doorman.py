@@ -6,7 +6,7 @@ request -> from another site? -> token, session or local? -> password to be chan
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 from urllib.parse import quote
@@ -126,8 +126,8 @@ class Doorman:
         cookie = cookie_of(caller)
         visit = await self._known.visit(cookie) if cookie else None
         if visit is not None:
-            user = visit.user
-            return Asker(Identity(user.name, user.role, user.tenant, address), visit, cookie=cookie)
+            visit = replace(visit, address=address)
+            return Asker(visit.who, visit, cookie=cookie)
         if not demands_login(self._login, self._loopback, caller):
             return Asker(LOCAL)
         if caller.path == "/metrics" and is_local(caller):

@@ -97,7 +97,8 @@ class Gateway:
         if visit is None:
             return _go("/")
         back = way_back(request.query_params.get("next"))
-        said = word("must_change" if visit.user.must_change else "password_rule", language)
+        first = f"{word('must_change', language)} " if visit.user.must_change else ""
+        said = first + word("password_rule", language)
         leave = Html("") if visit.user.must_change else html('<a class="quiet" href="/account">{t}</a>',
                                                              t=word("cancel", language))  # fmt: skip
         body = html(

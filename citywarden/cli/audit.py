@@ -1,0 +1,97 @@
+"""`citywarden audit`: the record of changes."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from citywarden.access.desk import Desk
+from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
+from citywarden.model.access import AuditEntry, AuditQuery
+from citywarden.model.wire import timestamp
+from citywarden.sections import Settings
+from citywarden.serve.reception import access_desk
+from dashboards.api.questions import parse_moment
+from dashboards.api.record import csv_lines, entry_body
+
+PAGE = 1000
+
+
+@click.command("audit")
+@click.option("--since", help="From this day (2026-11-22) or moment (RFC 3339) on.")
+@click.option("--until", help="Before this day or moment.")
+@click.option("--by", help="Who did it.")
+@click.option("--action", help="What was done: `user.add`, or `user` for all about users.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Not with --csv: that is all.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, all entries that fit.")
+@click.option(
+    "--verify", is_flag=True, help="Check that nothing was changed or taken out; ends with 1 if something was."
+)
+@configured
+@as_json
+def command(
+    limit: int, as_csv: bool, verify: bool, config: Path | None, data: Path | None, as_json: bool, **asked: str | None
+) -> None:
+    """Every change, newest first: who did what, and when."""
+    settings = settings_of(config, data)
+    desk = access_desk(settings)
+    if verify:
+        _verify(desk, as_json)
+        return
+    query = AuditQuery(
+        _moment(asked["since"], settings, "--since"),
+        _moment(asked["until"], settings, "--until"),
+        asked["by"],
+        asked["action"],
+    )
+    if as_csv:
+        click.echo(csv_lines((), head=True), nl=False)
+        for entry in _all(desk, query):
+            click.echo(csv_lines([entry]), nl=False)
+        return
+    entries = [entry for entry, _ in zip(_all(desk, query), range(limit), strict=False)]
+    if as_json:
+        print_json({"items": [entry_body(entry) for entry in entries], "next": None})
+        return
+    rows = [
+        (e.number, timestamp(e.note.at_ms), e.note.by, e.note.action, e.note.subject, e.note.detail, e.note.source)
+        for e in entries
+    ]
+    print_table(f"{len(entries)} entries", ("#", "at", "by", "action", "subject", "detail", "from"), rows)
+
+
+def _verify(desk: Desk, as_json: bool) -> None:
+    chain = desk.verify()
+    if as_json:
+        print_json({"ok": chain.broken is None, "entries": chain.entries, "head": chain.head, "broken": chain.broken})
+    elif chain.broken is None:
+        click.echo(f"{chain.entries} entries, none changed or taken out; the last one's digest is {chain.head}")
+    else:
+        click.echo(f"entry {chain.broken} does not follow the {chain.entries} before it", err=True)
+    if chain.broken is not None:
+        raise click.exceptions.Exit(1)
+
+
+def _all(desk: Desk, query: AuditQuery) -> Iterator[AuditEntry]:
+    cursor: str | None = None
+    while True:
+        page = desk.find(replace(query, limit=PAGE, cursor=cursor))
+        yield from page.items
+        if (cursor := page.next) is None:
+            return
+
+
+def _moment(text: str | None, settings: Settings, option: str) -> int | None:
+    """A day stands for its beginning in the configured zone."""
+    if text is None:
+        return None
+    try:
+        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=settings.zone).timestamp() * 1000)
+    except ValueError:
+        pass
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise click.UsageError(f"{option}: {error}", click.get_current_context()) from None
