@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 from citywarden.live import Live
 from citywarden.model.alert import Alert, AlertQuery
+from citywarden.model.casedesk import Cases
+from citywarden.model.claim import Asked, ClaimKey, Mode, State
+from citywarden.model.credential import Credential
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.dispatch import AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth
 from citywarden.model.identity import Identity
@@ -104,6 +107,35 @@ class Directory(Protocol):
     async def get(self, key: DeviceKey) -> Device: ...
 
 
+class Enrolment(Protocol):
+    """Devices, their credentials and their rights at the broker. Raises NotFound, CitywardenError."""
+
+    @property
+    def gives_credentials(self) -> bool: ...
+    async def add(self, fresh: Sequence[Device], claimed: bool = False) -> Sequence[Credential]:
+        """`claimed`: they will claim their credentials."""
+
+    async def change(self, device: Device) -> Device: ...
+    async def rotate(self, key: DeviceKey) -> Credential: ...
+    async def enable(self, key: DeviceKey) -> Device: ...
+    async def disable(self, key: DeviceKey) -> Device: ...
+    async def remove(self, key: DeviceKey) -> None: ...
+    def facts(self, credential: Credential) -> Mapping[str, object]:
+        """How the credential is handed out: broker, username, password, client id, topics."""
+
+
+class Claims(Protocol):
+    """Devices that ask for their identity. Raises NotFound, CitywardenError."""
+
+    async def keys(self) -> Sequence[ClaimKey]: ...
+    async def make_key(self, tenant: str, mode: Mode) -> ClaimKey: ...
+    async def drop_key(self, tenant: str) -> None: ...
+    async def asked(self, tenant: str | None, state: State | None) -> Sequence[Asked]: ...
+    async def find_waiting(self, tenant: str, serial: str, kind: str | None) -> DeviceKey: ...
+    async def approve(self, device: Device, by: str) -> Device: ...
+    async def reject(self, key: DeviceKey, by: str) -> None: ...
+
+
 class Audit(Protocol):
     """The record of changes."""
 
@@ -150,3 +182,6 @@ class Sources:
     dispatch: Dispatch | None = None
     audit: Audit = UNRECORDED
     access: Access | None = None
+    enrolment: Enrolment | None = None
+    claims: Claims | None = None
+    cases: Cases | None = None

@@ -13,6 +13,7 @@ from citywarden.model.page import Page
 LARGEST_PAGE = 10_000
 """Most items of one page (contract.md, HTTP)."""
 
+LATE_LINES = 50
 _T = tables.case
 
 
@@ -64,10 +65,34 @@ def uncounted(connection: Connection, limit: int = 1000) -> list[tuple[Case, int
     return _some(connection, select(_T).where(_T.c.uncounted.is_(True)), limit)
 
 
-def overdue(connection: Connection, now_ms: int, limit: int = 5000) -> list[tuple[Case, bool]]:
-    """Open cases whose running deadline has passed, longest first, and whether an alert has been raised for it."""
-    wanted = select(_T).where(_T.c.ended_ms.is_(None), _T.c.running_due_ms < now_ms).order_by(_T.c.running_due_ms)
-    return [(case_of(dict(row)), bool(row["alerted"])) for row in connection.execute(wanted.limit(limit)).mappings()]
+def unalerted(connection: Connection, now_ms: int, limit: int = 1000) -> list[Case]:
+    """Open cases whose running deadline has passed and that no alert has been raised for, longest first."""
+    due = _T.c.running_due_ms
+    fresh = or_(_T.c.alerted_due_ms.is_(None), _T.c.alerted_due_ms != due)
+    wanted = select(_T).where(_T.c.ended_ms.is_(None), due < now_ms, fresh).order_by(due).limit(limit)
+    return [case_of(dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def still_overdue(connection: Connection, numbers: Sequence[str], now_ms: int) -> set[tuple[str, str]]:
+    """(tenant, number) of those cases, of the given numbers, whose running deadline has passed."""
+    late = (_T.c.ended_ms.is_(None), _T.c.running_due_ms < now_ms, _T.c.number.in_(numbers))
+    return {(row.tenant, row.number) for row in connection.execute(select(_T.c.tenant, _T.c.number).where(*late))}
+
+
+def last_event(connection: Connection) -> int:
+    """Number of the newest line of any history, 0 when there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(tables.event.c.seq), 0))).scalar_one())
+
+
+def changed_after(connection: Connection, seen: int) -> tuple[list[Case], int]:
+    """Cases with a line of history after `seen`, and the newest line."""
+    newest = last_event(connection)
+    if newest == seen:
+        return [], newest
+    # A line with a lower number may be committed a little later.
+    late = select(tables.event.c.case_id).where(tables.event.c.seq > seen - LATE_LINES)
+    rows = connection.execute(select(_T).where(_T.c.id.in_(late))).mappings()
+    return [case_of(dict(row)) for row in rows], newest
 
 
 def board(connection: Connection, tenant: str | None, now_ms: int, today_ms: int) -> Board:

@@ -1,7 +1,7 @@
 """The cases as one event loop sees them: every call runs on one thread, one after the other."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -11,11 +11,14 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, func, select
 
-from citywarden.cases import archive, machine, rates, tables
+from citywarden.cases import archive, exchange, machine, rates, tables
 from citywarden.cases.evidence import EvidenceStore, shown_name
 from citywarden.cases.ledger import Ledger
+from citywarden.cases.narrow import TenantCases
+from citywarden.cases.openings import report_of
 from citywarden.cases.rates import By
 from citywarden.cases.timetable import Timetable
+from citywarden.model.alert import Alert
 from citywarden.model.case import (
     Board,
     Case,
@@ -31,26 +34,34 @@ from citywarden.model.case import (
     Step,
     Why,
 )
+from citywarden.model.casedesk import Listener
 from citywarden.model.errors import CitywardenError, NotFound
 from citywarden.model.identity import Role
 from citywarden.model.page import Page
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Listener = Callable[[Sequence[Case]], None]
+MOST_TOLD = 10_000
 MOST_FILES = 100
 """Files kept with one case at most."""
 
 
 class CaseDesk:
-    """The ledger and the evidence for one event loop. `clock_ms`: server time. Listeners hear of what is committed."""
+    """The ledger and the evidence for one event loop. `clock_ms`: server time; `tenant`: whose a case is by default.
 
-    def __init__(self, ledger: Ledger, evidence: EvidenceStore, clock_ms: Callable[[], int]) -> None:
+    Listeners hear of what is committed, also by other processes.
+    """
+
+    def __init__(
+        self, ledger: Ledger, evidence: EvidenceStore, clock_ms: Callable[[], int], tenant: str = "city"
+    ) -> None:
         self.ledger = ledger
         self.store = evidence
         self._clock_ms = clock_ms
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cases")
         self._listeners: list[Listener] = []
+        self._told: dict[str, int] = {}
+        self.tenant = tenant
 
     @property
     def table(self) -> Timetable:
@@ -60,6 +71,30 @@ class CaseDesk:
     def categories(self) -> Sequence[Category]:
         """The kinds of cases, in the table's order."""
         return list(self.table.categories.values())
+
+    @property
+    def largest_file(self) -> int:
+        """Bytes that one file may have."""
+        return self.store.largest
+
+    def narrowed(self, tenant: str) -> TenantCases:
+        """The desk of one tenant."""
+        return TenantCases(self, tenant)
+
+    def report_of(self, alert: Alert, place: str, by: str) -> Report:
+        """See `openings.report_of`."""
+        return report_of(alert, place, self.table, by)
+
+    def export(self, query: CaseQuery, content: bool = False) -> Iterator[bytes]:
+        """See `exchange.export`; with the files' content where it is wanted. May be read on any thread."""
+        read = exchange.contents(self.store) if content else lambda _one: None
+        return exchange.export(self.ledger, query, self._clock_ms(), read)
+
+    def clean(self) -> int:
+        """Drop files that belong to no case and what a crash left half-written; returns how many. Once, at start."""
+        e = tables.evidence
+        used = self.ledger.read(lambda connection: set(connection.execute(select(e.c.sha256)).scalars()))
+        return self.store.clear_partial() + self.store.sweep(used, self._clock_ms() / 1000)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` called on the event loop with cases that just changed; returns what ends it."""
@@ -111,8 +146,11 @@ class CaseDesk:
         return one
 
     async def tick(self) -> Sequence[Case]:
-        """See `Ledger.tick`."""
-        return await self._change(self.ledger.tick)
+        """See `Ledger.tick`; listeners hear of what other processes did, too."""
+        changed = await self._change(self.ledger.tick)
+        news = [case for case in await self.run(self.ledger.news) if self._told.get(case.id) != case.updated_ms]
+        self._tell(news)
+        return [*changed, *news]
 
     async def alert_over(self, alert: str) -> Case | None:
         """See `Ledger.alert_over`."""
@@ -212,7 +250,12 @@ class CaseDesk:
 
     async def _change_and_tell(self, work: Callable[[int], list[Case]]) -> list[Case]:
         changed = await self.run(work, self._clock_ms())
-        if changed:
-            for listener in tuple(self._listeners):
-                listener(changed)
+        self._tell(changed)
         return changed
+
+    def _tell(self, changed: Sequence[Case]) -> None:
+        if len(self._told) > MOST_TOLD:
+            self._told.clear()
+        self._told |= {case.id: case.updated_ms for case in changed}
+        for listener in tuple(self._listeners) if changed else ():
+            listener(changed)

@@ -137,7 +137,7 @@ def _cases(ledger: Ledger, query: CaseQuery, now_ms: int) -> Iterator[Case]:
 
 
 def _enter(connection: Connection, body: CaseDocument) -> None:
-    connection.execute(insert(tables.case), {**case_row(case_of(body)), "version": 1, "alerted": False})
+    connection.execute(insert(tables.case), {**case_row(case_of(body)), "version": 1})
     events = [
         CaseEvent(
             _ms(e.at), e.change, e.stage, e.by, e.why, e.note, e.unit, _limit(e.limit) if e.limit else None,

@@ -45,6 +45,7 @@ class Ledger:
         self.engine = engine
         self.table = table
         self._fresh_id = fresh_id
+        self._seen = self.read(archive.last_event)
 
     # -- people --------------------------------------------------------------------------------------------------
 
@@ -98,16 +99,24 @@ class Ledger:
             changed += [moved] if moved is not None else []
         return changed
 
+    def news(self) -> list[Case]:
+        """Cases that anybody, this ledger too, changed since it was asked last."""
+        with self.reading() as connection:
+            found, self._seen = archive.changed_after(connection, self._seen)
+        return found
+
     def alert_over(self, alert: str, now_ms: int) -> Case | None:
         """Note in the open case of an alert that the alert is resolved; None where there is nothing to note."""
         case = self.of_alert(alert)
         return None if case is None else self._change_if(case.id, lambda one: machine.alert_resolved(one, now_ms))
 
-    def mark_alerted(self, case_ids: Sequence[str], alerted: bool) -> None:
-        """Remember for which cases an alert has been raised."""
+    def mark_alerted(self, cases: Sequence[Case]) -> None:
+        """Remember for which running deadlines an alert has been raised."""
+        t = tables.case
         with self.writing() as connection:
-            t = tables.case
-            connection.execute(update(t).where(t.c.id.in_(case_ids)).values(alerted=alerted))
+            for case in cases:
+                due_ms = case.deadline.due_ms if case.deadline else None
+                connection.execute(update(t).where(t.c.id == case.id).values(alerted_due_ms=due_ms))
 
     def of_alert(self, alert: str) -> Case | None:
         """The newest case opened out of an alert."""
@@ -152,7 +161,7 @@ class Ledger:
         case, event = machine.opened(
             report, (self._fresh_id(), _next_number(connection, report.tenant, day)), now_ms, self.table
         )
-        connection.execute(insert(tables.case), {**case_row(case), "version": 1, "alerted": False})
+        connection.execute(insert(tables.case), {**case_row(case), "version": 1})
         connection.execute(insert(tables.event), event_row(case.id, event))
         return case
 

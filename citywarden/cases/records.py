@@ -27,7 +27,7 @@ _PLAIN = tuple(one.name for one in fields(Case) if one.name not in _PACKED)
 
 
 def case_row(case: Case) -> dict[str, object]:
-    """The columns of table `case_file`, but for `alerted` and `version`."""
+    """The columns of table `case_file`, but for `alerted_due_ms` and `version`."""
     row: dict[str, object] = {name: getattr(case, name) for name in _PLAIN}
     row["source"], row["stage"] = case.source.value, case.stage.value
     row["about"] = None if case.about is None else orjson.dumps(case.about).decode()

@@ -53,7 +53,7 @@ case = Table(
     Column("handle_due_ms", BigInteger),
     Column("whole_due_ms", BigInteger),
     Column("uncounted", Boolean, nullable=False, server_default=text("false")),
-    Column("alerted", Boolean, nullable=False, server_default=text("false")),
+    Column("alerted_due_ms", BigInteger),
     Column("version", Integer, nullable=False, server_default="1"),
 )
 _is_open = text("ended_ms IS NULL")

@@ -11,6 +11,8 @@ from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.model.kind import Kinds
 from citywarden.sections import Settings
 from citywarden.serve.alerting import routing_of
+from citywarden.serve.casework import table_of
+from citywarden.serve.exposure import exposures
 from fleet.plan import Plan, parse_plan
 from ingest.endpoint import Endpoint, Tls, parse_url
 from ingest.kinds import all_kinds
@@ -55,6 +57,8 @@ def prepare(settings: Settings, rules_text: str | None = None, plan_text: str | 
     districts = attempt(lambda: _districts(settings.fleet.districts))
     endpoint = attempt(lambda: _endpoint(settings))
     attempt(lambda: routing_of(settings))
+    problems += exposures(settings)
+    attempt(lambda: table_of(settings))
     if problems or book is None or plan is None or districts is None:
         raise ConfigurationError(problems)
     named = {"name_zh": settings.api.city_zh, "name_en": settings.api.city_en} | dict(districts)

@@ -16,6 +16,7 @@ from pathlib import Path
 from citywarden.alerts.delivery import Courier
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.alerts.point import alert_point
+from citywarden.cases.desk import CaseDesk
 from citywarden.live import Live
 from citywarden.log.contract import reader_of
 from citywarden.log.sqlite import SqliteLog
@@ -25,13 +26,15 @@ from citywarden.model.errors import Unavailable
 from citywarden.model.message import RawMessage
 from citywarden.model.work import TaskReport, Verdict
 from citywarden.serve.alerting import Alerting, alerting, attend
+from citywarden.serve.belonging import open_belonging
+from citywarden.serve.casework import CaseWork, case_desk
 from citywarden.serve.clock import ServerClock, steady_ms
 from citywarden.serve.desks import DeviceDesk, LetterDesk
 from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.door import Door
 from citywarden.serve.export import Exporter, vehicle_of, work_point
 from citywarden.serve.folder import claimed
-from citywarden.serve.http import application, bind, serving
+from citywarden.serve.http import application, bind, certificate_of, serving
 from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
 from citywarden.serve.prepare import Prepared
@@ -43,7 +46,6 @@ from citywarden.serve.workdesk import WorkDesk
 from citywarden.store.contract import Store
 from citywarden.store.schema import MEASUREMENTS, RECORDS
 from dashboards.sources import Sources
-from ingest.broker import EmbeddedBroker
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoder
 from ingest.endpoint import Endpoint
@@ -92,6 +94,7 @@ class Running:
     vitals: Vitals
     live: Live
     work: WorkDesk
+    cases: CaseDesk
 
 
 @asynccontextmanager
@@ -115,7 +118,7 @@ class _Builder:
     async def start(self) -> Running:
         settings, stack = self._settings, self._stack
         stack.enter_context(claimed(settings.data))
-        listener = bind(self._listen())
+        listener, tls = bind(self._listen()), certificate_of(settings)
         stack.callback(listener.close)
         alerts = await stack.enter_async_context(alerting(settings, self._clock_ms))
         limits = settings.limits
@@ -136,10 +139,14 @@ class _Builder:
         stack.push_async_callback(reception.close)
         if is_demanded(settings, self._listen()):
             make_first(settings, reception.desk, self._clock_ms())
+        belonging = open_belonging(
+            settings, alerts.engine, registry, self._p.kinds, reception.note, self._clock_ms
+        )  # fmt: skip
         workdesk = WorkDesk(
             self._p.plan, settings.tenant, settings.zone, store, self._options.work, self._clock_ms
         )  # fmt: skip
         exporter = await self._exporter(store, alerts, live)
+        cases = await self._cases(alerts, registry, exporter)
         hooks = self._hooks(workdesk, exporter, registry)
         judge = Judge(log, decoding, registry, alerts.desk, live, self._clock_ms, hooks)
         await judge.restore(self._fresh(workdesk))
@@ -159,19 +166,24 @@ class _Builder:
             devices=DeviceDesk(registry), health=vitals.health, metrics=vitals.exposition, districts=self._p.districts,
             timezone=settings.zone, language=settings.language, now_ms=self._clock_ms, is_night=night.is_night,
             dispatch=DispatchDesk(alerts.desk, alerts.courier, self._clock_ms, settings.zone),
-            audit=reception, access=reception,
+            audit=reception, access=reception, cases=cases, enrolment=belonging.enrolment, claims=belonging.claims,
         )  # fmt: skip
-        broker, subscribed = await self._broker()
+        brokers = await belonging.open(self._p.endpoint, self._options.mqtt_port, stack)
+        if brokers.watch is not None:
+            self._watch("gate", brokers.watch)
+        broker, subscribed = brokers.devices, brokers.subscribe
         door = Door(Limiter(limits.device_messages_per_min), letters, drain.dead, self._clock_ms)
         self._watch("mqtt", lambda: self._receive(subscribed, log, vitals, door))
         await self._subscribed(vitals)
+        if belonging.claims is not None:
+            self._watch("claims", lambda: belonging.listen(brokers.publish))
         doorman = behind_door(application(sources, _secret(settings.data)), reception, settings, self._listen())
         self._watch("sessions", doorman.look_around)
-        await stack.enter_async_context(serving(doorman, listener, settings.access.proxies))
+        await stack.enter_async_context(serving(doorman, listener, settings.access.proxies, tls))
         host, port = listener.getsockname()[:2]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
         return Running(
-            url, broker, registry, store, log, alerts.desk, alerts.courier, judge, drain, vitals, live, workdesk
+            url, broker, registry, store, log, alerts.desk, alerts.courier, judge, drain, vitals, live, workdesk, cases
         )  # fmt: skip
 
     def _listen(self) -> str:
@@ -185,6 +197,17 @@ class _Builder:
         alerts.desk.subscribe(lambda changed: exporter.offer(map(alert_point, changed)))
         alerts.desk.subscribe(live.tell_all)
         return exporter
+
+    async def _cases(self, alerts: Alerting, registry: Registry, exporter: Exporter) -> CaseDesk:
+        """People's work on what the alerts, or other people, tell of."""
+        cases = case_desk(self._settings, alerts.engine, self._clock_ms)
+        self._stack.push_async_callback(cases.close)
+        await cases.run(cases.clean)
+        watching = CaseWork(self._settings, cases, alerts.desk, registry.lookup, self._clock_ms)
+        watching.tell(exporter)
+        await watching.offer_open(exporter)
+        self._watch("cases", watching.run)
+        return cases
 
     def _hooks(self, workdesk: WorkDesk, exporter: Exporter, registry: Registry) -> Hooks:
         def judged(reports: Sequence[TaskReport]) -> None:
@@ -221,13 +244,6 @@ class _Builder:
         """Run a part until the server stops."""
         task = asyncio.create_task(kept_running(name, run, self._crashed), name=name)
         self._stack.push_async_callback(stop, task)
-
-    async def _broker(self) -> tuple[Endpoint, Endpoint]:
-        """(where devices publish, where we subscribe): one and the same unless the broker is embedded."""
-        if self._p.endpoint is not None:
-            return self._p.endpoint, self._p.endpoint
-        broker = await self._stack.enter_async_context(EmbeddedBroker(self._options.mqtt_port))
-        return broker.endpoint, broker.v5_endpoint
 
     async def _receive(self, broker: Endpoint, log: SqliteLog, vitals: Vitals, door: Door) -> None:
         async def sink(batch: Sequence[RawMessage]) -> None:

@@ -101,7 +101,19 @@ def test_the_clock_tells_near_and_overdue_once(book: Ledger) -> None:
     assert changes(book, case) == ["opened", "near_due", "overdue"]
     walk(book, case, Step.ACCEPT, MONDAY_MS + HOUR_MS)
     assert book.tick(MONDAY_MS + 2 * HOUR_MS) == []
-    assert [one.id for one, alerted in book.read(partial(archive.overdue, now_ms=MONDAY_MS + 2 * HOUR_MS))] == [case.id]
+
+
+def test_an_overdue_deadline_wants_an_alert_until_it_has_one(book: Ledger) -> None:
+    case, late_ms = book.open(report("gas_leak"), MONDAY_MS), MONDAY_MS + 20 * MINUTE_MS
+    assert book.read(partial(archive.unalerted, now_ms=MONDAY_MS)) == []
+    assert book.read(partial(archive.unalerted, now_ms=late_ms)) == [case]
+    book.mark_alerted([case])
+    assert book.read(partial(archive.unalerted, now_ms=late_ms)) == []
+    numbers = ["no such", case.number]
+    assert book.read(partial(archive.still_overdue, numbers=numbers, now_ms=late_ms)) == {("t", case.number)}
+    handed = walk(book, case, Step.DISPATCH, late_ms)
+    assert book.read(partial(archive.still_overdue, numbers=numbers, now_ms=late_ms)) == set()
+    assert book.read(partial(archive.unalerted, now_ms=late_ms + 2 * HOUR_MS)) == [handed]  # the next deadline
 
 
 def test_a_deadline_is_counted_once_the_year_is_known(engine: Engine) -> None:

@@ -1,0 +1,121 @@
+"""The cases of one tenant: others' do not exist."""
+
+from collections.abc import AsyncIterable, Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from citywarden.model.alert import Alert
+from citywarden.model.case import (
+    Board,
+    Case,
+    CaseEvent,
+    CaseQuery,
+    Category,
+    Deadline,
+    Deed,
+    Evidence,
+    Place,
+    RateRow,
+    Report,
+    Step,
+    Why,
+)
+from citywarden.model.casedesk import Cases, Listener
+from citywarden.model.errors import NotFound
+from citywarden.model.identity import Role
+from citywarden.model.page import Page
+
+
+class TenantCases:
+    """A desk that knows one tenant only."""
+
+    def __init__(self, desk: Cases, tenant: str) -> None:
+        self._desk = desk
+        self._tenant = tenant
+
+    @property
+    def tenant(self) -> str:
+        return self._tenant
+
+    @property
+    def categories(self) -> Sequence[Category]:
+        return self._desk.categories
+
+    @property
+    def largest_file(self) -> int:
+        return self._desk.largest_file
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        def mine(changed: Sequence[Case]) -> None:
+            if own := [case for case in changed if case.tenant == self._tenant]:
+                listener(own)
+
+        return self._desk.subscribe(mine)
+
+    def possible(self, case: Case, role: Role) -> list[Step]:
+        return self._desk.possible(case, role)
+
+    def needs(self, step: Step) -> Role:
+        return self._desk.needs(step)
+
+    def reasons(self, step: Step) -> list[Why]:
+        return self._desk.reasons(step)
+
+    def left_ms(self, deadline: Deadline) -> int | None:
+        return self._desk.left_ms(deadline)
+
+    def report_of(self, alert: Alert, place: str, by: str) -> Report:
+        return replace(self._desk.report_of(alert, place, by), tenant=self._tenant)
+
+    def export(self, query: CaseQuery, content: bool = False) -> Iterator[bytes]:
+        return self._desk.export(self._mine(query), content)
+
+    async def open(self, report: Report) -> Case:
+        return await self._desk.open(replace(report, tenant=self._tenant))
+
+    async def take(self, case_id: str, deed: Deed) -> Case:
+        return await self._desk.take((await self.get(case_id)).id, deed)
+
+    async def attach(self, case: Case, chunks: AsyncIterable[bytes], name: str, place: Place, by: str) -> Evidence:
+        return await self._desk.attach(await self.get(case.id), chunks, name, place, by)
+
+    async def get(self, ref: str, tenant: str | None = None) -> Case:
+        if tenant not in (None, self._tenant):
+            raise NotFound(f"no case {ref!r}")
+        return await self._desk.get(ref, self._tenant)
+
+    async def find(self, query: CaseQuery) -> Page[Case]:
+        if query.tenant not in (None, self._tenant):
+            return Page([], None)
+        return await self._desk.find(self._mine(query))
+
+    async def history(self, case_id: str) -> Sequence[CaseEvent]:
+        return await self._desk.history((await self.get(case_id)).id)
+
+    async def evidence(self, case_id: str) -> Sequence[Evidence]:
+        return await self._desk.evidence((await self.get(case_id)).id)
+
+    async def file(self, case_id: str, evidence_id: str) -> tuple[Evidence, Path]:
+        return await self._desk.file((await self.get(case_id)).id, evidence_id)
+
+    async def board(self, tenant: str | None) -> Board:
+        return await self._desk.board(self._tenant)
+
+    async def rates(
+        self, start_ms: int, stop_ms: int, by: str | None = None, tenant: str | None = None
+    ) -> Sequence[RateRow]:
+        return await self._desk.rates(start_ms, stop_ms, by, self._tenant)
+
+    async def units(self, tenant: str | None) -> Sequence[str]:
+        return await self._desk.units(self._tenant)
+
+    async def of_alert(self, alert: str) -> Case | None:
+        found = await self._desk.of_alert(alert)
+        return found if found is not None and found.tenant == self._tenant else None
+
+    def narrowed(self, tenant: str) -> "TenantCases":
+        """Itself for its own tenant; nobody is narrowed twice."""
+        return TenantCases(self, tenant)
+
+    def _mine(self, query: CaseQuery) -> CaseQuery:
+        return replace(query, tenant=self._tenant)
