@@ -20,12 +20,16 @@ from citywarden.model.errors import NotFound
 from citywarden.model.wire import alert_body, phrase, timestamp
 from citywarden.sections import Settings
 from citywarden.serve.alerting import desk_of
+from citywarden.serve.reception import record
 
 ID = click.argument("alert")
 NOTE = click.option("--note", help="What there is to say.")
 BY = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
 WORDS = [severity.word for severity in Severity]
 TOLD = [status.value for status in Status if status is not Status.PENDING]
+
+RECORDED = {"ack": "acknowledge"}
+"""What the record calls a command, where it calls it otherwise."""
 
 
 @click.group("alerts")
@@ -105,7 +109,9 @@ def _deed(name: str, does: str) -> None:
         settings = settings_of(config, data)
         desk = desk_of(settings)
         move = {"ack": desk.acknowledge, "resolve": desk.resolve, "close": desk.close}[name]
-        _say(move(_whole(desk, alert), by, note, _now_ms()), settings, as_json)
+        done = move(_whole(desk, alert), by, note, _now_ms())
+        record(desk.engine, f"alert.{RECORDED.get(name, name)}", done.id, _said(by, note))
+        _say(done, settings, as_json)
 
 
 _deed("ack", "Take an alert on: nobody is reminded of it any more.")
@@ -123,7 +129,9 @@ def note(alert: str, text: str, by: str, config: Path | None, data: Path | None,
     """Say something about an alert, open or not, without changing what it is."""
     settings = settings_of(config, data)
     desk = desk_of(settings)
-    _say(desk.remark(_whole(desk, alert), by, text, _now_ms()), settings, as_json)
+    noted = desk.remark(_whole(desk, alert), by, text, _now_ms())
+    record(desk.engine, "alert.note", noted.id, _said(by, text))
+    _say(noted, settings, as_json)
 
 
 @command.command("assign")
@@ -140,7 +148,13 @@ def assign(
     settings = settings_of(config, data)
     desk = desk_of(settings)
     given = desk.assign(_whole(desk, alert), by, None if to == "-" else to, note, _now_ms())
+    record(desk.engine, "alert.assign", given.id, _said(by, f"to {to}"))
     _say(given, settings, as_json)
+
+
+def _said(by: str, note: str | None) -> str:
+    """In whose name it was done, and what was said: for the record, which knows who sits at the command line."""
+    return f"by {by}" if note is None else f"by {by}: {note}"
 
 
 def _whole(desk: Desk, beginning: str) -> str:

@@ -12,6 +12,7 @@ from citywarden.cli.options import as_json, configured, print_facts, print_json,
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
 from citywarden.serve.alerting import desk_of, routing_of
+from citywarden.serve.reception import record
 
 
 @click.group("deliveries")
@@ -75,6 +76,7 @@ def replay(
         chosen += [delivery.id for delivery in ended]
     for one in chosen:
         desk.write(partial(outbox.replay, delivery_id=one))
+        record(desk.engine, "delivery.replay", one)
     print_json({"replayed": len(chosen)}) if as_json else click.echo(f"{len(chosen)} messages wait again")
 
 
@@ -111,6 +113,7 @@ def enable(target: str, config: Path | None, data: Path | None, as_json: bool) -
     desk = desk_of(settings)
     before = desk.read(outbox.read_states).get(target, TargetState())
     desk.write(partial(outbox.write_state, target=target, state=TargetState()))
+    record(desk.engine, "target.enable", target)
     was = before.disabled_ms is not None
     print_json({"target": target, "was_disabled": was}) if as_json else click.echo(
         f"{target} is in use{' again' if was else ', it was not disabled'}"

@@ -15,6 +15,7 @@ from citywarden.model.alert import Severity
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
 from citywarden.serve.alerting import desk_of
+from citywarden.serve.reception import record
 
 BY = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
 WORDS = [severity.word for severity in Severity]
@@ -58,7 +59,9 @@ def silence(
     names = ("tenant", "kind", "rule", "subject", "district")
     matcher = Matcher(*(tuple(parts[name]) for name in names), least, most)  # type: ignore[arg-type]
     made = Silence(now_ms + delay, now_ms + delay + span, by, why, matcher, now_ms)
-    changed = desk_of(settings).silence(made, now_ms)
+    desk = desk_of(settings)
+    changed = desk.silence(made, now_ms)
+    record(desk.engine, "silence.begin", made.id, f"by {by}: {why}")
     if as_json:
         print_json(_silence(made))
     else:
@@ -96,6 +99,7 @@ def unsilence(silence: str, by: str, config: Path | None, data: Path | None) -> 
     if len(ids) != 1:
         raise NotFound(f"no silence {silence!r}" if not ids else f"{silence!r} is the beginning of several silences")
     changed = desk.end_silence(ids[0], by, _now_ms())
+    record(desk.engine, "silence.end", ids[0], f"by {by}")
     click.echo(f"{ids[0]} ended; {len(changed)} open alerts changed")
 
 

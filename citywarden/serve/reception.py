@@ -3,19 +3,21 @@
 import getpass
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine
 from starlette.types import ASGIApp
 
+from citywarden.access import audit
 from citywarden.access.admission import Login, is_loopback
 from citywarden.access.desk import Desk
 from citywarden.access.reception import Reception
 from citywarden.access.sessions import Terms
 from citywarden.model.access import NewUser
 from citywarden.model.errors import CitywardenError
-from citywarden.model.identity import Identity, Role
+from citywarden.model.identity import AuditNote, Identity, Role
 from citywarden.sections import Settings
 from citywarden.serve.doorman import Doorman
 from citywarden.serve.tables import open_database
@@ -44,6 +46,12 @@ def os_identity() -> Identity:
     except (KeyError, OSError):
         name = str(os.getuid())
     return Identity(f"cli:{name}", Role.ADMINISTRATOR, source="command line")
+
+
+def record(engine: Engine, action: str, subject: str, detail: str = "") -> None:
+    """Note what a command changed, by whoever sits at the command line. Raises Unavailable."""
+    who, now_ms = os_identity(), time.time_ns() // 1_000_000
+    audit.append(engine, AuditNote(now_ms, who.name, who.tenant, action, subject, detail, who.source))
 
 
 def open_reception(settings: Settings, engine: Engine, clock_ms: Callable[[], int]) -> Reception:
