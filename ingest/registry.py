@@ -123,6 +123,10 @@ class Registry:
         """Every registered device, positions as WGS-84."""
         return list(self._placed.values())
 
+    def find(self, key: DeviceKey) -> Device | None:
+        """The device as it was registered, or None; never registers it."""
+        return self._known.get(key)
+
     def get(self, key: DeviceKey) -> Device:
         """The device; raises NotFound."""
         device = self._known.get(key)

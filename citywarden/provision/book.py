@@ -12,9 +12,10 @@ CHUNK = 500
 
 
 class Pending(StrEnum):
-    """A change that has been made here and not at the broker."""
+    """A change that has been made here and not at the broker; CLAIM: the device may ask for its password, once."""
 
     NOTHING = ""
+    CLAIM = "claim"
     PUT = "put"
     DISABLE = "disable"
     REMOVE = "remove"

@@ -1,6 +1,6 @@
 """Tables: which device was given credentials, what the embedded broker knows, claim keys and claims."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, UniqueConstraint
 
 from citywarden.database import metadata
 
@@ -46,10 +46,9 @@ claims = Table(
     Column("asked_ms", BigInteger),
     Column("decided_ms", BigInteger),
     Column("decided_by", String(256), nullable=False, server_default=""),
-    Column("request", Text, nullable=False, server_default=""),
-    UniqueConstraint("tenant", "serial"),
+    UniqueConstraint("tenant", "kind", "serial"),
 )
-"""Serials that may claim, or have. `request`: what a device that waits for approval asked, to be answered then."""
+"""What became of devices that asked."""
 
 claim_nonces = Table(
     "claim_nonce",

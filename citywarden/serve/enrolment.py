@@ -8,16 +8,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from citywarden.model.credential import Credential, claim_login, is_claim_login, key_of, login_of
+from citywarden.model.credential import Credential, claim_login, is_claim_login, login_of
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError
 from citywarden.provision.book import Book, Issued, Pending
 from citywarden.provision.contract import Grant, Provisioner, account_of
 from citywarden.provision.difference import Difference, Fault, compare
+from citywarden.provision.handout import Handout
 from citywarden.provision.password import digest, generate
+from ingest.endpoint import Endpoint
 from ingest.registry import Registry
 
 NO_PROVISIONER = 'no broker is told about devices: set [provisioner] kind, or [mqtt] devices = "credentials"'
+
+
+LOCAL_BROKER = Endpoint("127.0.0.1")
 
 
 class HalfDone(CitywardenError):
@@ -36,7 +41,8 @@ class Repaired:
 class Enrolment:
     """`provisioner` None: the registry alone. The registry is the caller's: one event loop, or one command, owns it.
 
-    `claiming`: tenants whose devices may claim, with the password they do it with.
+    `endpoint`: what devices are told to connect to. `claiming`: tenants whose devices may claim, with the password
+    they do it with.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class Enrolment:
         book: Book,
         provisioner: Provisioner | None,
         clock_ms: Callable[[], int],
+        endpoint: Endpoint = LOCAL_BROKER,
         claiming: Callable[[], Mapping[str, str]] = dict,
         password: Callable[[], str] = generate,
     ) -> None:
@@ -52,17 +59,35 @@ class Enrolment:
         self._book = book
         self._provisioner = provisioner
         self._clock_ms = clock_ms
+        self.endpoint = endpoint
         self._claiming = claiming
         self._password = password
+
+    def handout(self, credential: Credential) -> Handout:
+        """A credential with the broker that devices are told to connect to."""
+        return Handout(credential, self.endpoint.host, self.endpoint.port, self.endpoint.tls is not None)
+
+    def facts(self, credential: Credential) -> dict[str, object]:
+        """The same, as other programs read it."""
+        return self.handout(credential).facts()
 
     @property
     def gives_credentials(self) -> bool:
         return self._provisioner is not None
 
-    async def add(self, fresh: Sequence[Device]) -> Sequence[Credential]:
-        """Register devices, all or none, and give them credentials. Raises CitywardenError: nothing has changed."""
+    async def add(self, fresh: Sequence[Device], claimed: bool = False) -> Sequence[Credential]:
+        """Register devices, all or none, and give them credentials. Raises CitywardenError: nothing has changed.
+
+        `claimed`: they get none now, each will claim its own, once.
+        """
+        if claimed:
+            self._told()
         self.registry.add(fresh)
         if self._provisioner is None:
+            return []
+        if claimed:
+            waiting = [Issued(login_of(d.key), "", self._clock_ms(), Pending.CLAIM) for d in fresh]
+            await asyncio.to_thread(self._book.put, waiting)
             return []
         logins = [login_of(device.key) for device in fresh]
         issued = self._issue(logins)
@@ -89,6 +114,14 @@ class Enrolment:
         await asyncio.to_thread(self._book.put, kept)
         return credential
 
+    async def await_claim(self, key: DeviceKey) -> None:
+        """Let a device claim anew: what it has is dead, and the next one to prove itself gets the identity."""
+        provisioner = self._told()
+        self.registry.get(key)
+        login = login_of(key)
+        await provisioner.remove([login])
+        await asyncio.to_thread(self._book.put, [Issued(login, "", self._clock_ms(), Pending.CLAIM)])
+
     async def enable(self, key: DeviceKey) -> Device:
         """Give a device its rights back. Raises CitywardenError: it stays disabled."""
         login = login_of(key)
@@ -113,6 +146,7 @@ class Enrolment:
         login = login_of(key)
         if self._provisioner is not None and await self._known(login):
             await self._try(login, Pending.REMOVE, self._provisioner.remove([login]))
+        if self._provisioner is not None:
             await asyncio.to_thread(self._book.forget, [login])
 
     async def change(self, device: Device) -> Device:
@@ -130,7 +164,10 @@ class Enrolment:
         """How the broker differs from the registry."""
         provisioner = self._told()
         self.registry.refresh()
-        wanted = [account_of(login_of(d.key), d.enabled) for d in self.registry.all()]
+        known = await asyncio.to_thread(self._book.all)
+        unclaimed = {login for login, issued in known.items() if issued.pending is Pending.CLAIM}
+        devices = {login_of(d.key): d.enabled for d in self.registry.all()}
+        wanted = [account_of(login, on) for login, on in devices.items() if login not in unclaimed]
         wanted += [account_of(claim_login(tenant)) for tenant in self._claiming()]
         return compare(wanted, await provisioner.list())
 
@@ -189,7 +226,9 @@ class Enrolment:
         return [Issued(one.login, digest(one.password), one.issued_ms, pending) for one in issued]
 
     async def _known(self, login: str) -> bool:
-        return await asyncio.to_thread(self._book.find, login) is not None
+        """Whether the broker has been told of it."""
+        found = await asyncio.to_thread(self._book.find, login)
+        return found is not None and found.pending is not Pending.CLAIM
 
     async def _try(self, login: str, pending: Pending, told: Awaitable[None]) -> None:
         await asyncio.to_thread(self._book.pend, [login], pending)
@@ -217,10 +256,3 @@ def _grants(issued: Sequence[Credential], kept: Sequence[Issued], allowed: Mappi
         Grant(account_of(one.login, allowed.get(one.login, True)), one.password, book.digest)
         for one, book in zip(issued, kept, strict=True)
     ]
-
-
-def device_of(login: str) -> DeviceKey:
-    """The device of a login that is known to be one."""
-    key = key_of(login)
-    assert key is not None
-    return key

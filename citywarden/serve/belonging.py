@@ -1,0 +1,62 @@
+"""Which devices belong: registry, broker accounts and claims of one server, put together."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Engine
+
+from citywarden.model.kind import Kinds
+from citywarden.provision.book import Book
+from citywarden.provision.claimbook import ClaimBook
+from citywarden.provision.contract import Provisioner
+from citywarden.sections import Settings
+from citywarden.serve.brokers import Brokers, open_brokers, provisioner_of, public_endpoint
+from citywarden.serve.claimoffice import ClaimOffice, Note, claiming
+from citywarden.serve.enrolment import Enrolment
+from ingest.endpoint import Endpoint
+from ingest.registry import Registry
+
+
+@dataclass(slots=True)
+class Belonging:
+    """`claims` None: devices have no credentials, so there is nothing to claim."""
+
+    settings: Settings
+    provisioner: Provisioner | None
+    enrolment: Enrolment
+    claims: ClaimOffice | None
+    ended: list[Callable[[Sequence[str]], int]]
+
+    async def open(self, endpoint: Endpoint | None, mqtt_port: int, stack: AsyncExitStack) -> Brokers:
+        """Start the embedded broker where none is configured (`endpoint` None), with its gate where it has one."""
+        stack.push_async_callback(self.enrolment.close)
+        brokers = await open_brokers(self.settings, endpoint, self.provisioner, mqtt_port, stack)
+        if brokers.gate is not None:
+            self.ended.append(brokers.gate.cut)
+            public = self.enrolment.endpoint
+            if not self.settings.provisioner.devices_url:
+                self.enrolment.endpoint = replace(public, port=brokers.devices.port)
+        return brokers
+
+    async def listen(self, broker: Endpoint) -> None:
+        """Answer claims until cancelled."""
+        if self.claims is not None:
+            await self.claims.listen(broker, f"{self.settings.mqtt.client_id}-claims")
+
+
+def open_belonging(
+    settings: Settings, engine: Engine, registry: Registry, kinds: Kinds, note: Note, clock_ms: Callable[[], int]
+) -> Belonging:
+    """The parts as configured. Raises ConfigurationError."""
+    ended: list[Callable[[Sequence[str]], int]] = []
+
+    def end(logins: Sequence[str]) -> None:
+        for cut in ended:
+            cut(logins)
+
+    provisioner = provisioner_of(settings, engine, end)
+    claims = ClaimBook(engine)
+    enrolment = Enrolment(registry, Book(engine), provisioner, clock_ms, public_endpoint(settings), claiming(claims))
+    office = None if provisioner is None else ClaimOffice(enrolment, claims, kinds.keys(), note, clock_ms)
+    return Belonging(settings, provisioner, enrolment, office, ended)
