@@ -21,8 +21,11 @@ from citywarden.model.message import RawMessage
 from citywarden.model.redaction import redact
 from citywarden.sections import Settings
 from citywarden.serve.alerting import guard_of, routing_of
+from citywarden.serve.certificates import RENEW, examine_certificates
+from citywarden.serve.exposure import warnings
 from citywarden.serve.http import bind
 from citywarden.serve.prepare import Prepared, prepare
+from citywarden.serve.reception import examine_access
 from citywarden.serve.stores import examine_store, open_store, set_up_store
 from dashboards.grafana.door import Grafana
 from ingest.endpoint import Endpoint
@@ -64,6 +67,7 @@ async def examine(settings: Settings, fix: bool = False) -> Sequence[Check]:
             "check [store] url and token; the embedded file has one owner",
         ),
         ("listen", lambda: asyncio.to_thread(_listen, settings), "choose another address in [api] listen, or --port"),
+        ("access", lambda: asyncio.to_thread(examine_access, settings), "check [access], and the database"),
     ]
     if prepared.endpoint is not None:
         endpoint = prepared.endpoint

@@ -7,14 +7,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 from starlette.types import ASGIApp
 
-from citywarden.access import audit
+from citywarden.access import audit, tables
 from citywarden.access.admission import Login, is_loopback
 from citywarden.access.desk import Desk
 from citywarden.access.reception import Reception
 from citywarden.access.sessions import Terms
+from citywarden.database import connect
 from citywarden.model.access import NewUser
 from citywarden.model.errors import CitywardenError
 from citywarden.model.identity import AuditNote, Identity, Role
@@ -94,6 +95,21 @@ def make_first(settings: Settings, desk: Desk, now_ms: int) -> Path | None:
         "the first administrator is %s, with the password in %s; it is changed at the first login", FIRST, file
     )
     return file
+
+
+def examine_access(settings: Settings) -> str:
+    """When a login is demanded, how many users there are, and whether the first password still lies about."""
+    demanded = is_demanded(settings, settings.api.listen)
+    said = "login demanded" if demanded else f"no login on {settings.api.listen}, which is loopback"
+    engine = connect(settings.database_url)
+    try:
+        users = Desk(engine).count() if inspect(engine).has_table(tables.user.name) else 0
+    finally:
+        engine.dispose()
+    first = "; the first administrator will be made at start" if demanded and not users else ""
+    file = password_file(settings)
+    lying = f"; WARNING: {file} is still there: log in, change the password, delete the file" if file.exists() else ""
+    return f"{said}, {users} user{'' if users == 1 else 's'}{first}{lying}"
 
 
 def behind_door(app: ASGIApp, reception: Reception, settings: Settings, listen: str) -> Doorman:
