@@ -4,14 +4,20 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from citywarden.model.device import Device, DeviceKey, Profile
+from citywarden.model.inputs import PROFILE_NAME, check_inputs
+from citywarden.model.kind import Kind, Kinds
 
 COLUMNS = ("id", "kind", "tenant", "name", "district", "lat", "lon", "crs", "profile", "owner")
 CRS = ("wgs84", "cgcs2000", "gcj02", "bd09")
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_LONGEST = {"name": 256, "district": 128, "owner": 128}
+_POSITIVE = ("interval_s", "nominal_power_w")
+"""Profile names that the server itself reads, and that must be numbers above 0."""
+_ODD = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class BadRow:
         return f"line {self.line}: {self.column}: {self.what}"
 
 
-def read_csv(lines: Iterable[str], tenant: str, kinds: Set[str]) -> tuple[list[tuple[int, Device]], list[BadRow]]:
+def read_csv(lines: Iterable[str], tenant: str, kinds: Kinds) -> tuple[list[tuple[int, Device]], list[BadRow]]:
     """(line, device) pairs of a CSV with header `id,kind` and any of the other COLUMNS, and all that is wrong.
 
     `tenant` is used where a row names none. A device that stands there twice is a bad row.
@@ -58,7 +64,7 @@ def read_csv(lines: Iterable[str], tenant: str, kinds: Set[str]) -> tuple[list[t
     return list(devices.values()), bad
 
 
-def parse(cells: Mapping[str, str], kinds: Set[str]) -> tuple[Device | None, list[tuple[str, str]]]:
+def parse(cells: Mapping[str, str], kinds: Kinds) -> tuple[Device | None, list[tuple[str, str]]]:
     """A device of words, or what is wrong as (column, what was wrong and what was expected)."""
     wrong: list[tuple[str, str]] = []
 
@@ -78,10 +84,11 @@ def parse(cells: Mapping[str, str], kinds: Set[str]) -> tuple[Device | None, lis
     lat, lon = take("lat", lambda word: _degrees(word, 90)), take("lon", lambda word: _degrees(word, 180))
     if ("lat" in cells) != ("lon" in cells):
         wrong.append(("lat" if "lon" in cells else "lon", "is missing; a position is both lat and lon"))
-    profile = take("profile", parse_profile) or {}
+    profile = take("profile", lambda word: check_profile(parse_profile(word), kinds.get(cells.get("kind", "")))) or {}
+    texts = {name: str(take(name, lambda word, most=most: _text(word, most)) or "")  # type: ignore[misc]
+             for name, most in _LONGEST.items()}  # fmt: skip
     if wrong:
         return None, wrong
-    texts = {name: cells.get(name, "") for name in ("name", "district", "owner")}
     return (
         Device(str(identity["tenant"]), str(kind), str(identity["id"]), texts["name"], texts["district"],
                lat, lon, str(crs), profile, texts["owner"]),  # type: ignore[arg-type]
@@ -106,6 +113,20 @@ def parse_profile(word: str) -> Profile:
     return {str(name): value for name, value in found.items()}
 
 
+def check_profile(profile: Profile, kind: Kind | None) -> Profile:
+    """The profile as it is. Raises ValueError for what the server cannot use; `kind` None: its own word is wrong."""
+    for name in _POSITIVE:
+        value = profile.get(name, 1.0)
+        if isinstance(value, bool | str) or not 0 < value < float("inf"):
+            raise ValueError(f"{name} is {value!r}, expected a number above 0")
+    mapping = profile.get(PROFILE_NAME)
+    if mapping is not None and not isinstance(mapping, str):
+        raise ValueError(f"{PROFILE_NAME} is {mapping!r}, expected entries such as power_w:pwr")
+    if mapping is not None and kind is not None:
+        check_inputs(mapping, {quantity.field for quantity in kind.sent})
+    return profile
+
+
 def write_csv(devices: Iterable[Device]) -> Iterator[str]:
     """Lines that `read_csv` reads back as the same devices."""
     for row in _rows(devices):
@@ -125,6 +146,12 @@ def _rows(devices: Iterable[Device]) -> Iterator[Sequence[object]]:
 def _name(word: str) -> str:
     if not _ID.fullmatch(word):
         raise ValueError("expected 1 to 64 letters, digits or _ . : -")
+    return word
+
+
+def _text(word: str, most: int) -> str:
+    if len(word) > most or _ODD.search(word):
+        raise ValueError(f"expected at most {most} characters, none of them a control character")
     return word
 
 

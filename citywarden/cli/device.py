@@ -1,22 +1,22 @@
-"""`citywarden device`: the registry at the command line."""
+"""`citywarden device`: which devices belong, at the command line: registry, credentials, rights at the broker."""
 
-import sys
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
 
 import click
-from rich.progress import track
 
+from citywarden.cli.devicefile import export, import_devices
+from citywarden.cli.enrolling import CredentialsFile, Office, Showing, find, office, shown
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.errors import NotFound
+from citywarden.model.wire import timestamp
+from citywarden.provision.handout import Handout
 from citywarden.sections import Settings
-from citywarden.serve.tables import open_database
+from citywarden.serve.enrolment import HalfDone
 from fleet import provisioning
 from ingest.kinds import all_kinds
-from ingest.registry import Registry
 
 ID = click.argument("device")
 KIND = click.option("--kind", help="Kind of the device; needed where an id is not unique.")
@@ -25,7 +25,11 @@ TENANT = click.option("--tenant", help="Tenant; default: the configured one.")
 
 @click.group("device")
 def command() -> None:
-    """Register devices, list them, switch them on and off."""
+    """Register devices, give them credentials, switch them on and off, compare with the broker."""
+
+
+command.add_command(import_devices)
+command.add_command(export)
 
 
 @command.command("add")
@@ -38,18 +42,64 @@ def command() -> None:
 @click.option("--lon")
 @click.option("--crs", type=click.Choice(provisioning.CRS), default="wgs84", show_default=True)
 @click.option("--profile", help="name=value;name=value, or a JSON object.")
-@click.option("--owner", default="")
+@click.option("--owner", default="", help="Unit that looks after it.")
+@click.option("--claim", is_flag=True, help="Give no password now: the device claims its own, once.")
+@shown
 @configured
 @as_json
-def add(device: str, config: Path | None, data: Path | None, as_json: bool, **words: str | None) -> None:
-    """Register one device."""
+def add(  # noqa: PLR0913, PLR0917 (one parameter an option)
+    device: str, claim: bool, snippet: str | None, qr: bool, qr_file: Path | None,
+    config: Path | None, data: Path | None, as_json: bool, **words: str | None,
+) -> None:  # fmt: skip
+    """Register one device; where a broker is told about devices, print its credentials, once."""
     settings = settings_of(config, data)
+    showing = Showing(snippet, qr, qr_file)
+    showing.check()
     cells = {"id": device, "tenant": settings.tenant} | {name: word for name, word in words.items() if word}
-    found, wrong = provisioning.parse(cells, all_kinds().keys())
+    found, wrong = provisioning.parse(cells, all_kinds())
     if found is None:
         raise click.UsageError("; ".join(f"{column}: {what}" for column, what in wrong), click.get_current_context())
-    _registry(settings).add([found])
-    print_json(_body(found)) if as_json else click.echo(f"registered {found.tenant}/{found.kind}/{found.id}")
+    handout = asyncio.run(_add(settings, found, claim))
+    if as_json:
+        print_json(_body(found) | {"credentials": None if handout is None else handout.facts()})
+        return
+    click.echo(f"registered {found.tenant}/{found.kind}/{found.id}", err=snippet is not None)
+    if handout is not None:
+        showing.show(handout)
+
+
+async def _add(settings: Settings, device: Device, claim: bool) -> Handout | None:
+    async with office(settings) as opened:
+        issued = await opened.enrolment.add([device], claim)
+        opened.record("device.add", device.key, "to claim its password" if claim else "")
+        return opened.enrolment.handout(issued[0]) if issued else None
+
+
+@command.command("rotate")
+@ID
+@KIND
+@TENANT
+@shown
+@configured
+@as_json
+def rotate(  # noqa: PLR0913, PLR0917 (one parameter an option)
+    device: str, kind: str | None, tenant: str | None, snippet: str | None, qr: bool, qr_file: Path | None,
+    config: Path | None, data: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Give a device a new password; the old one is dead at once, and its session ended."""
+    settings = settings_of(config, data)
+    showing = Showing(snippet, qr, qr_file)
+    showing.check()
+    handout = asyncio.run(_rotate(settings, device, kind, tenant))
+    print_json(handout.facts()) if as_json else showing.show(handout)
+
+
+async def _rotate(settings: Settings, device: str, kind: str | None, tenant: str | None) -> Handout:
+    async with office(settings) as opened:
+        key = find(opened.registry, settings, device, kind, tenant)
+        credential = await opened.enrolment.rotate(key)
+        opened.record("device.rotate", key)
+        return opened.enrolment.handout(credential)
 
 
 @command.command("list")
@@ -59,10 +109,12 @@ def add(device: str, config: Path | None, data: Path | None, as_json: bool, **wo
 @as_json
 def list_devices(kind: str | None, tenant: str | None, config: Path | None, data: Path | None, as_json: bool) -> None:
     """List devices."""
-    found = [
-        d for d in sorted(_registry(settings_of(config, data)).all(), key=lambda d: d.key)
-        if kind in (None, d.kind) and tenant in (None, d.tenant)
-    ]  # fmt: skip
+
+    async def read() -> list[Device]:
+        async with office(settings_of(config, data)) as opened:
+            return sorted(opened.registry.all(), key=lambda d: d.key)
+
+    found = [d for d in asyncio.run(read()) if kind in (None, d.kind) and tenant in (None, d.tenant)]
     if as_json:
         print_json({"items": [_body(d) for d in found], "next": None})
         return
@@ -81,90 +133,102 @@ def show(
 ) -> None:
     """Everything the registry knows of a device."""
     settings = settings_of(config, data)
-    registry = _registry(settings)
-    body = _body(registry.get(_find(registry, settings, device, kind, tenant)))
+
+    async def read() -> dict[str, object]:
+        async with office(settings) as opened:
+            key = find(opened.registry, settings, device, kind, tenant)
+            issued = await opened.enrolment.issued(key)
+            credentials = None if issued is None else {
+                "username": issued.login, "issued_at": timestamp(issued.issued_ms), "pending": issued.pending.value
+            }  # fmt: skip
+            return _body(opened.registry.get(key)) | {"credentials": credentials}
+
+    body = asyncio.run(read())
     print_json(body) if as_json else print_facts(body)
 
 
-def _switch(name: str, enabled: bool, help_text: str) -> None:
+def _change(name: str, done: str, help_text: str, deed: Callable[[Office, DeviceKey], Awaitable[object]]) -> None:
     @command.command(name, help=help_text)
     @ID
     @KIND
     @TENANT
     @configured
-    def switch(device: str, kind: str | None, tenant: str | None, config: Path | None, data: Path | None) -> None:
+    def change(device: str, kind: str | None, tenant: str | None, config: Path | None, data: Path | None) -> None:
         settings = settings_of(config, data)
-        registry = _registry(settings)
-        key = _find(registry, settings, device, kind, tenant)
-        registry.enable(key, enabled)
-        click.echo(f"{name}d {key.tenant}/{key.kind}/{key.id}")
+
+        async def act() -> DeviceKey:
+            async with office(settings) as opened:
+                key = find(opened.registry, settings, device, kind, tenant)
+                try:
+                    await deed(opened, key)
+                except HalfDone as half:
+                    opened.record(f"device.{name}", key, str(half))
+                    raise
+                opened.record(f"device.{name}", key)
+                return key
+
+        click.echo(f"{done} {'/'.join(asyncio.run(act()))}")
 
 
-_switch("enable", True, "Let a device speak again.")
-_switch("disable", False, "Refuse what a device sends; its messages become dead letters.")
+_change("enable", "enabled", "Let a device speak again.", lambda o, key: o.enrolment.enable(key))
+_change("disable", "disabled", "Take a device's rights and end its session; what it sends becomes dead letters.",
+        lambda o, key: o.enrolment.disable(key))  # fmt: skip
+_change("remove", "removed", "Take a device out of registry and broker; its readings stay.",
+        lambda o, key: o.enrolment.remove(key))  # fmt: skip
 
 
-@command.command("remove")
-@ID
-@KIND
-@TENANT
-@configured
-def remove(device: str, kind: str | None, tenant: str | None, config: Path | None, data: Path | None) -> None:
-    """Take a device out of the registry; its readings stay."""
-    settings = settings_of(config, data)
-    registry = _registry(settings)
-    key = _find(registry, settings, device, kind, tenant)
-    registry.remove(key)
-    click.echo(f"removed {key.tenant}/{key.kind}/{key.id}")
-
-
-@command.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@command.command("sync")
+@click.option("--repair", is_flag=True, help="Make the broker as the registry says.")
+@click.option("--credentials", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.csv",
+              help="With --repair: new passwords where an account is lost, written to this new file.")  # fmt: skip
 @configured
 @as_json
-def import_devices(file: TextIO, config: Path | None, data: Path | None, as_json: bool) -> None:
-    """Register the devices of a CSV file: all of them, or none and every bad row named."""
-    settings = settings_of(config, data)
-    lines: Sequence[str] = list(file)
-    watched = track(lines, f"reading {file.name}", disable=not sys.stderr.isatty(), transient=True)
-    devices, bad = provisioning.read_csv(watched, settings.tenant, all_kinds().keys())
-    registry = _registry(settings)
-    bad += [
-        provisioning.BadRow(line, "id", f"{device.id!r} is registered already")
-        for line, device in devices if registry.lookup(device.key)
-    ]  # fmt: skip
-    if bad:
-        for row in bad:
-            click.echo(str(row), err=True)
-        if as_json:
-            print_json({"imported": 0, "bad": [asdict(row) for row in bad]})
+def sync(repair: bool, credentials: Path | None, config: Path | None, data: Path | None, as_json: bool) -> None:
+    """Compare registry and broker: accounts that are missing, too many, or may do what they should not.
+
+    Exit 1 when there is a difference (with --repair: one that is left).
+    """
+    if credentials is not None and not repair:
+        raise click.UsageError("--credentials goes with --repair", click.get_current_context())
+    found = asyncio.run(_sync(settings_of(config, data), repair, credentials))
+    if as_json:
+        print_json(found)
+    else:
+        for title in ("repaired", "different"):
+            if rows := found[title]:
+                print_table(title, ("login", "fault", "what"), [tuple(row.values()) for row in rows])
+        if not found["different"]:
+            click.echo("registry and broker agree")
+        elif repair:
+            click.echo(
+                "left: their passwords are lost; --credentials OUT.csv gives new ones, or device rotate", err=True
+            )
+    if found["different"]:
         raise click.exceptions.Exit(1)
-    registry.add([device for _, device in devices])
-    print_json({"imported": len(devices), "bad": []}) if as_json else click.echo(f"registered {len(devices)} devices")
 
 
-@command.command("export")
-@configured
-def export(config: Path | None, data: Path | None) -> None:
-    """All devices as CSV on stdout; `import` reads it back."""
-    devices = sorted(_registry(settings_of(config, data)).all(), key=lambda d: d.key)
-    for line in provisioning.write_csv(devices):
-        click.echo(line, nl=False)
+async def _sync(settings: Settings, repair: bool, credentials: Path | None) -> dict[str, list[dict[str, str]]]:
+    async with office(settings) as opened:
+        different = await opened.enrolment.compare()
+        done = []
+        if repair and different:
+            kept = CredentialsFile(credentials) if credentials is not None else None
+            try:
+                repaired = await opened.enrolment.repair(different, renew=kept is not None)
+            except BaseException:
+                if kept is not None:
+                    kept.discard()
+                raise
+            if kept is not None:
+                kept.write(repaired.issued)
+            done, different = list(repaired.done), repaired.left
+            opened.record("device.sync", f"{len(done)} accounts", ", ".join(d.login for d in done[:50]))
 
+    def rows(differences: object) -> list[dict[str, str]]:
+        assert isinstance(differences, list | tuple)
+        return [{"login": d.login, "fault": d.fault.value, "what": d.what} for d in differences]
 
-def _registry(settings: Settings) -> Registry:
-    return Registry(open_database(settings.database_url))
-
-
-def _find(registry: Registry, settings: Settings, device: str, kind: str | None, tenant: str | None) -> DeviceKey:
-    tenant = tenant or settings.tenant
-    found = [d.key for d in registry.all() if d.id == device and d.tenant == tenant and kind in (None, d.kind)]
-    if not found:
-        raise NotFound(f"no device {device} in tenant {tenant}")
-    if len(found) > 1:
-        kinds = ", ".join(key.kind for key in found)
-        raise click.UsageError(f"{device} is ambiguous, say --kind ({kinds})", click.get_current_context())
-    return found[0]
+    return {"repaired": rows(done), "different": rows(list(different))}
 
 
 def _body(device: Device) -> dict[str, object]:

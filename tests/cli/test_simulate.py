@@ -59,7 +59,7 @@ def test_its_devices_can_be_imported(tmp_path: Path) -> None:
     file = tmp_path / "devices.csv"
     assert run(["simulate", "--devices", "80", "--tenant", "t", "--devices-csv", str(file)]) == 0
     with file.open(encoding="utf-8", newline="") as text:
-        devices, bad = read_csv(text, "t", set(all_kinds()))
+        devices, bad = read_csv(text, "t", all_kinds())
     assert bad == []
     assert len(devices) == 80
     with file.open(encoding="utf-8", newline="") as text:

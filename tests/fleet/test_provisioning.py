@@ -2,8 +2,9 @@
 
 from citywarden.model.device import Device
 from fleet.provisioning import BadRow, parse_profile, read_csv, write_csv
+from tests import builders
 
-KINDS = {"gas", "streetlight"}
+KINDS = {name: builders.KINDS[name] for name in ("gas", "streetlight")}
 
 
 def test_a_small_file() -> None:
@@ -39,6 +40,32 @@ def test_every_bad_row_is_named_with_its_column() -> None:
         "line 5: row: has 2 cells, expected 5",
         "line 7: id: 'G4' stands there twice",
     ]
+
+
+def test_what_a_device_could_not_be_used_with_is_named() -> None:
+    text = [
+        "id,kind,profile,name,owner\n",
+        "L1,streetlight,interval_s=0,,\n",
+        "L2,streetlight,nominal_power_w=bright,,\n",
+        'L3,streetlight,"input=power_w:p*0.1,colour:c",,\n',
+        "L4,streetlight,input=power_w,,\n",
+        "L5,streetlight,input=7,,\n",
+        f"L6,streetlight,,{'x' * 257},\n",
+        'L7,streetlight,"input=power_w:p*0.1,on:lamp=1,ts:t*1000;interval_s=60",,crew 1\n',
+    ]
+    devices, bad = read_csv(text, "city", KINDS)
+    assert [str(row).replace("'x" + "x" * 256, "'xxx") for row in bad] == [
+        "line 2: profile: 'interval_s=0': interval_s is 0.0, expected a number above 0",
+        "line 3: profile: 'nominal_power_w=bright': nominal_power_w is 'bright', expected a number above 0",
+        "line 4: profile: 'input=power_w:p*0.1,colour:c': colour: expected any of ts, commanded_on, current_a, "
+        "dim_pct, energy_kwh, fault, on, power_w, voltage_v",
+        "line 5: profile: 'input=power_w': 'power_w': expected entries such as power_w:pwr, depth_cm:data.level*0.1 or "
+        "on:lamp=1, by commas",
+        "line 6: profile: 'input=7': input is 7.0, expected entries such as power_w:pwr",
+        "line 7: name: 'xxx': expected at most 256 characters, none of them a control character",
+    ]
+    assert [line for line, _ in devices] == [8]
+    assert devices[0][1].profile == {"input": "power_w:p*0.1,on:lamp=1,ts:t*1000", "interval_s": 60.0}
 
 
 def test_a_wrong_header_is_named() -> None:
