@@ -51,7 +51,7 @@ class _Section(BaseModel):
 
 class MqttSettings(_Section):
     """The broker; `embedded` starts one on `listen_host`, there `devices` log in with credentials of their own or not,
-    and the certificate is its own.
+    and the certificate is its own. `allow_plain`: mqtt:// may lead to another machine.
     """
 
     url: Annotated[str, _url("embedded", "mqtt", "mqtts")] = "embedded"
@@ -61,6 +61,7 @@ class MqttSettings(_Section):
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    allow_plain: bool = False
     receive_max: Annotated[int, Field(ge=1, le=65535)] = 5000
     keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     session_expiry_h: Annotated[int, Field(ge=1, le=24 * 365)] = 24 * 7
@@ -70,9 +71,13 @@ class MqttSettings(_Section):
 
 
 class LogSettings(_Section):
-    """The durable log."""
+    """The durable log. Nothing is taken in while its disk has less than `reserve_mb` free, or while it holds `max_mb`
+    (None: no bound): messages wait in the broker then.
+    """
 
     path: Path | None = None
+    reserve_mb: Annotated[int, Field(ge=0)] = 100
+    max_mb: Annotated[int, Field(ge=16)] | None = None
 
 
 class StoreSettings(_Section):
@@ -155,7 +160,12 @@ class AlertsSettings(_Section):
 
 
 class ApiSettings(_Section):
+    """Beyond loopback `listen` needs `cert_file` and `key_file`, or `allow_plain` behind a proxy that has TLS."""
+
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    allow_plain: bool = False
     city_zh: str = "数字城管"
     city_en: str = "City Command"
 

@@ -153,8 +153,10 @@ def _resolve(settings: Settings, base: Path) -> Settings:
         return None if path is None else base / path
 
     mqtt = {name: rooted(getattr(settings.mqtt, name)) for name in ("ca_file", "cert_file", "key_file")}
+    api = {name: rooted(getattr(settings.api, name)) for name in ("cert_file", "key_file")}
     return settings.model_copy(
         update={
+            "api": settings.api.model_copy(update=api),
             "mqtt": settings.mqtt.model_copy(update=mqtt),
             "provisioner": settings.provisioner.model_copy(update={"ca_file": rooted(settings.provisioner.ca_file)}),
             "log": settings.log.model_copy(update={"path": rooted(settings.log.path)}),

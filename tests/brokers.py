@@ -70,6 +70,11 @@ class Mosquitto:
         )
         await listening(self.port)
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     async def stop(self) -> None:
         """End it in good order, so that it writes its sessions down."""
         if self._process is not None and self._process.returncode is None:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "deliveries": "citywarden.cli.deliveries",
     "deadletters": "citywarden.cli.deadletters",
     "dashboards": "citywarden.cli.dashboards",
+    "certs": "citywarden.cli.certs",
     "user": "citywarden.cli.user",
     "token": "citywarden.cli.token",
     "audit": "citywarden.cli.audit",

@@ -97,6 +97,11 @@ async def attend(desk: AsyncDesk, keep_ms: int, clock_ms: Callable[[], int]) -> 
         await asyncio.sleep(ATTEND_S)
 
 
+def _link(settings: Settings) -> str:
+    """The address of the console, for messages."""
+    return f"{'http' if settings.api.cert_file is None else 'https'}://{settings.api.listen}"
+
+
 def guard_of(settings: Settings) -> Guard:
     """Where messages may go."""
     return Guard(settings.alerts.allow_networks)
@@ -117,7 +122,7 @@ def routing_of(settings: Settings) -> Routing:
     if file is not None:
         try:
             text = file.read_text("utf-8")
-            routing = parse_routes(text, str(file), settings.zone, settings.language, f"http://{settings.api.listen}")
+            routing = parse_routes(text, str(file), settings.zone, settings.language, _link(settings))
         except ConfigurationError as error:
             problems.extend(error.problems)
         except OSError as error:
@@ -135,7 +140,7 @@ def routing_of(settings: Settings) -> Routing:
 def targets_of(settings: Settings) -> Sequence[Target]:
     """The configured targets. Raises ConfigurationError naming every one that is wrong."""
     problems, targets = [], []
-    link = f"http://{settings.api.listen}"
+    link = _link(settings)
     names = [one.name for one in settings.alerts.targets]
     for i, one in enumerate(settings.alerts.targets):
         key = f"alerts.targets.{i}"

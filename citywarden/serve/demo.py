@@ -17,7 +17,7 @@ from citywarden.alerts.receiver import Receiver
 from citywarden.model.alert import Alert, Status
 from citywarden.model.errors import CitywardenError
 from citywarden.model.message import Channel, parse_topic
-from citywarden.sections import AlertsSettings, ApiSettings, MqttSettings, Settings, StoreSettings, TargetSettings
+from citywarden.sections import AlertsSettings, MqttSettings, Settings, StoreSettings, TargetSettings
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Clock, Options, Running, running
 from citywarden.store.contract import Fold
@@ -101,7 +101,7 @@ def demo_settings(base: Settings, receiver_url: str, secret: str) -> Settings:
             "mqtt": MqttSettings(),
             "store": StoreSettings(),
             "alerts": AlertsSettings(targets=(*base.alerts.targets, dispatcher)),
-            "api": ApiSettings(listen=base.api.listen, city_zh="福田示范城区", city_en="Futian demo city"),
+            "api": base.api.model_copy(update={"city_zh": "福田示范城区", "city_en": "Futian demo city"}),
         }
     )
 

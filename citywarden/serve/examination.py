@@ -29,7 +29,7 @@ from citywarden.serve.reception import examine_access
 from citywarden.serve.stores import examine_store, open_store, set_up_store
 from dashboards.grafana.door import Grafana
 from ingest.endpoint import Endpoint
-from ingest.mqtt import receive
+from ingest.mqtt import receive, wall_clock_ms
 from ingest.subscription import State, Status, Subscription
 
 TIMEOUT_S = 15.0
@@ -47,7 +47,7 @@ class Check:
     advice: str = ""
 
 
-async def examine(settings: Settings, fix: bool = False) -> Sequence[Check]:
+async def examine(settings: Settings, fix: bool = False, now_ms: int | None = None) -> Sequence[Check]:
     """Try everything the server would use, side by side; a server that runs on the same data is left alone.
 
     `fix`: set up what is missing in the store first.
@@ -75,6 +75,8 @@ async def examine(settings: Settings, fix: bool = False) -> Sequence[Check]:
     if settings.grafana.token is not None:
         advice = "check [grafana] url and token, and the data source's own url and token in Grafana"
         tries.append(("grafana", lambda: asyncio.to_thread(_grafana, settings), advice))
+    tries.append(("certificates", partial(asyncio.to_thread, _certificates, settings, now_ms), RENEW))
+    tries.append(("encryption", partial(_encryption, settings), ""))
     guard = guard_of(settings)
     for target in routing_of(settings).routes.targets:
         tries.append((f"target {target.name}", partial(_target, target, guard), "check its url; nothing was sent"))
@@ -150,6 +152,17 @@ def _grafana(settings: Settings) -> str:
     token = settings.grafana.token.get_secret_value() if settings.grafana.token else ""
     with Grafana(settings.grafana.url, token) as grafana:
         return grafana.health()
+
+
+def _certificates(settings: Settings, now_ms: int | None) -> str:
+    told = examine_certificates(settings, wall_clock_ms() if now_ms is None else now_ms)
+    return ", ".join(f"{what}: {left}" for what, left in told.items()) or "none in use"
+
+
+async def _encryption(settings: Settings) -> str:
+    """A warning is no error: the way there may be the operator's own."""
+    found = warnings(settings, routing_of(settings).routes.targets)
+    return f"warning: {'; '.join(found)}" if found else "nothing leaves this machine in the clear that ought not to"
 
 
 def _listen(settings: Settings) -> str:

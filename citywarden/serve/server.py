@@ -32,12 +32,14 @@ from citywarden.serve.clock import ServerClock, steady_ms
 from citywarden.serve.desks import DeviceDesk, LetterDesk
 from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.door import Door
+from citywarden.serve.disk import Reserve
 from citywarden.serve.export import Exporter, vehicle_of, work_point
 from citywarden.serve.folder import claimed
 from citywarden.serve.http import application, bind, certificate_of, serving
 from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
 from citywarden.serve.prepare import Prepared
+from citywarden.serve.selfcare import Selfcare
 from citywarden.serve.reception import behind_door, is_demanded, make_first, open_reception
 from citywarden.serve.stores import open_store
 from citywarden.serve.supervision import Run, kept_running, restored, stop
@@ -124,7 +126,7 @@ class _Builder:
         limits = settings.limits
         registry = Registry(alerts.engine, settings.registry.unknown_devices == "register", limits.devices)
         alerts.locate = _locating(registry)
-        log = await SqliteLog.open(settings.log_path)
+        log = await SqliteLog.open(settings.log_path, settings.log.max_mb and settings.log.max_mb << 20)
         stack.push_async_callback(log.close)
         await alerts.desk.run(alerts.desk.desk.follow, reader_of(RULES_CONSUMER, log))
         store = await open_store(settings, self._p.kinds)
@@ -155,6 +157,9 @@ class _Builder:
             Rate(), judge.progress, drain, decoding, alerts.desk.counters, lambda: len(alerts.desk.desk.open()),
             lambda: len(registry), alerts.courier.troubles, crashed=self._crashed,
         )  # fmt: skip
+        reserve = Reserve((settings.log_path.parent, settings.data), settings.log.reserve_mb)
+        care = Selfcare(vitals, alerts.desk, self._clock_ms, reserve, (settings.tenant, settings.mqtt.client_id))
+        self._watch("selfcare", care.run)
         self._watch("store", drain.run)
         self._watch("rules", restored(judge.run, lambda: judge.restore(self._fresh(workdesk))))
         self._watch("alerts", lambda: attend(alerts.desk, settings.alerts.keep_days * DAY_MS, self._clock_ms))
@@ -173,7 +178,7 @@ class _Builder:
             self._watch("gate", brokers.watch)
         broker, subscribed = brokers.devices, brokers.subscribe
         door = Door(Limiter(limits.device_messages_per_min), letters, drain.dead, self._clock_ms)
-        self._watch("mqtt", lambda: self._receive(subscribed, log, vitals, door))
+        self._watch("mqtt", lambda: self._receive(subscribed, log, vitals, door, reserve))
         await self._subscribed(vitals)
         if belonging.claims is not None:
             self._watch("claims", lambda: belonging.listen(brokers.publish))
@@ -245,8 +250,11 @@ class _Builder:
         task = asyncio.create_task(kept_running(name, run, self._crashed), name=name)
         self._stack.push_async_callback(stop, task)
 
-    async def _receive(self, broker: Endpoint, log: SqliteLog, vitals: Vitals, door: Door) -> None:
+    async def _receive(
+        self, broker: Endpoint, log: SqliteLog, vitals: Vitals, door: Door, reserve: Reserve
+    ) -> None:  # fmt: skip
         async def sink(batch: Sequence[RawMessage]) -> None:
+            reserve.check()
             if self._clock_ms.gap_ms and (moved_ms := self._clock_ms.hear(stamped_ms(batch))):
                 batch = [message._replace(received_ms=message.received_ms + moved_ms) for message in batch]
             if kept := await door.screen(batch):
