@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from citywarden import __version__
 from dashboards.api.access import access
+from dashboards.api.caseevidence import evidence
+from dashboards.api.cases import cases
 from dashboards.api.deliveries import deliveries
 from dashboards.api.dispatch import dispatch
 from dashboards.api.handling import handling
@@ -57,6 +59,9 @@ def build_api(sources: Sources) -> FastAPI:
     if sources.dispatch is not None:
         api.include_router(handling(sources, sources.dispatch))
         api.include_router(deliveries(sources, sources.dispatch))
+    if sources.cases is not None:
+        api.include_router(cases(sources, sources.cases))
+        api.include_router(evidence(sources, sources.cases))
     if sources.access is not None:
         api.include_router(access(sources, sources.access))
     for router in (things(sources), dispatch(sources), work(sources), server(sources)):
