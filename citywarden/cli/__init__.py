@@ -17,6 +17,7 @@ _COMMANDS = {
     "rules": "citywarden.cli.rules",
     "device": "citywarden.cli.device",
     "alerts": "citywarden.cli.alerts",
+    "cases": "citywarden.cli.cases",
     "deliveries": "citywarden.cli.deliveries",
     "deadletters": "citywarden.cli.deadletters",
     "dashboards": "citywarden.cli.dashboards",
