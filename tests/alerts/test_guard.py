@@ -1,6 +1,8 @@
 """Where alerts may be sent, and that a connection goes where it was judged to go."""
 
+import asyncio
 import ipaddress
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -10,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citywarden.alerts import post
-from citywarden.alerts.guard import Forbidden, Guard, judge, resolve
+from citywarden.alerts.guard import Forbidden, Guard, GuardedTransport, judge, resolve
 from citywarden.alerts.letter import Letter, Notice
 from citywarden.alerts.machine import Change
 from citywarden.alerts.outbox import State
 from citywarden.alerts.verdicts import Verdict
 from citywarden.model.networks import LOOPBACK, Network, is_loopback, is_public, meant, parse_network, refusal
 from tests.alerts.alert_builders import NOW_MS, alert, desk, file_engine, finding, target
-from tests.alerts.hooks import answer, clock_ms, delivering, hook
+from tests.alerts.hooks import Hook, answer, clock_ms, delivering, hook
+from tests.certs.certificates import Papers
 
 NOBODYS = {
     "unspecified": ["0.0.0.0", "0.1.2.3", "::", "::ffff:0.0.0.0"],
@@ -201,3 +204,21 @@ async def test_a_mail_server_is_judged_too() -> None:
         judged = await post.attempt(http, where, LETTER, clock_ms, guard)
     assert judged.verdict is Verdict.RETRY
     assert "mail.example: 10.0.0.9 is private" in judged.detail
+
+
+async def test_tls_proves_the_targets_name_although_the_address_is_pinned(tmp_path: Path) -> None:
+    papers = Papers(tmp_path / "certs")
+    papers.server = papers.authority.issue_server(["dispatch.example"], papers.now_ms)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(papers.server.folder / "cert.pem", papers.server.folder / "key.pem")
+    trusting = ssl.create_default_context(cafile=papers.ca)
+    receiver = Hook()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=served)
+    port = server.sockets[0].getsockname()[1]
+    transport = GuardedTransport(Guard(resolve=naming(["127.0.0.1"])), httpx.Limits(), trusting)
+    async with server, httpx.AsyncClient(transport=transport) as http:
+        assert (await http.post(f"https://dispatch.example:{port}/", content=b"x")).status_code == 204
+        with pytest.raises(httpx.ConnectError, match=r"not valid for .another\.example"):
+            await http.post(f"https://another.example:{port}/", content=b"x")
+    await asyncio.sleep(0.05)  # until the receiver has seen that the connection is over
+    assert len(receiver.taken) == 1
