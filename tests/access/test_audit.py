@@ -1,0 +1,110 @@
+"""The record: only ever longer, and nothing in it changes unseen. On both databases."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, delete, update
+
+from citywarden.access import audit, tables
+from citywarden.access.desk import Desk
+from citywarden.database import connect
+from citywarden.model.access import AuditQuery
+from citywarden.model.identity import AuditNote, Identity, Role
+from tests.builders import NOON_MS
+
+ZHANG = Identity("zhang", Role.DISPATCHER, "north", "10.0.0.1")
+LI = Identity("li", Role.ADMINISTRATOR)
+
+
+def filled(desk: Desk, n: int = 6) -> None:
+    for i in range(n):
+        who = ZHANG if i % 2 else LI
+        desk.note(who, ("alert.close", "user.add", "users.odd")[i % 3], f"subject {i}", "detail", NOON_MS + i)
+
+
+def test_entries_follow_each_other(desk: Desk) -> None:
+    filled(desk)
+    found = desk.find(AuditQuery()).items
+    assert [entry.note.subject for entry in found] == [f"subject {i}" for i in (5, 4, 3, 2, 1, 0)]
+    assert [entry.previous for entry in found[:-1]] == [entry.digest for entry in found[1:]]
+    assert found[-1].previous == audit.START
+    chain = desk.verify()
+    assert (chain.entries, chain.head, chain.broken) == (6, found[0].digest, None)
+
+
+def test_an_empty_record_is_whole(desk: Desk) -> None:
+    assert desk.verify().broken is None
+
+
+@pytest.mark.parametrize("column", ["by", "subject", "detail", "action", "source", "at_ms", "tenant"])
+def test_a_change_shows(engine: Engine, desk: Desk, column: str) -> None:
+    filled(desk)
+    with engine.begin() as connection:
+        changed = {column: 1 if column == "at_ms" else "forged"}
+        connection.execute(update(tables.audit).where(tables.audit.c.number == 3).values(**changed))
+    assert desk.verify().broken == 3
+
+
+def test_an_entry_taken_out_shows(engine: Engine, desk: Desk) -> None:
+    filled(desk)
+    with engine.begin() as connection:
+        connection.execute(delete(tables.audit).where(tables.audit.c.number == 4))
+    assert desk.verify().broken == 5
+
+
+def test_writers_at_once_make_one_chain(engine: Engine, desk: Desk) -> None:
+    def write(n: int) -> None:
+        for i in range(10):
+            desk.note(LI, "alert.close", f"{n}/{i}", "", NOON_MS)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    chain = desk.verify()
+    assert (chain.entries, chain.broken) == (40, None)
+
+
+def subjects(desk: Desk, query: AuditQuery) -> Sequence[str]:
+    return [entry.note.subject[-1] for entry in desk.find(query).items]
+
+
+def test_entries_are_found_by_what_they_say(desk: Desk) -> None:
+    filled(desk)
+    assert subjects(desk, AuditQuery(by="li")) == ["4", "2", "0"]
+    assert subjects(desk, AuditQuery(tenant="north")) == ["5", "3", "1"]
+    assert subjects(desk, AuditQuery(action="user")) == ["4", "1"], "`users.odd` is not about a user"
+    assert subjects(desk, AuditQuery(action="user.add")) == ["4", "1"]
+    assert subjects(desk, AuditQuery(since_ms=NOON_MS + 2, until_ms=NOON_MS + 4)) == ["3", "2"]
+
+
+def test_pages_follow_each_other(desk: Desk) -> None:
+    filled(desk)
+    first = desk.find(AuditQuery(limit=4))
+    second = desk.find(AuditQuery(limit=4, cursor=first.next))
+    assert [entry.number for entry in (*first.items, *second.items)] == [6, 5, 4, 3, 2, 1]
+    assert second.next is None
+
+
+TEXT = st.text(max_size=40)
+
+
+@given(
+    st.lists(st.builds(AuditNote, st.integers(0, 2**50), TEXT, st.none() | TEXT, TEXT, TEXT, TEXT, TEXT), max_size=8)
+)
+@settings(max_examples=25, deadline=None)
+def test_any_text_can_be_recorded_and_read_back_whole(notes: list[AuditNote]) -> None:
+    engine = connect("sqlite://")
+    tables.audit.create(engine)
+    for note in notes:
+        audit.append(engine, note)
+    with engine.connect() as connection:
+        assert audit.verify(connection).broken is None
+    engine.dispose()
+
+
+def test_two_different_notes_never_have_the_same_digest() -> None:
+    one = AuditNote(NOON_MS, "a", None, "b.c", "d")
+    assert audit.digest_of(audit.START, one) != audit.digest_of(audit.START, AuditNote(NOON_MS, "a", "", "b.c", "d"))
+    assert audit.digest_of(audit.START, one) != audit.digest_of("1" * 64, one)
