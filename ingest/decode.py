@@ -7,23 +7,24 @@ topic --> route (cached) --> telemetry, event --> JSON --> items of a kind --> C
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
 
-from citywarden.columns import Bools, Columns, Ints
+from citywarden.columns import Columns, Indices, Ints
 from citywarden.log.contract import Slice
-from citywarden.model.credential import is_claim_topic
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.inputs import PROFILE_NAME, Inputs, inputs_of
 from citywarden.model.kind import Kinds
-from citywarden.model.message import MAX_PAYLOAD_BYTES, Channel, DeadLetter, Reject, parse_topic
+from citywarden.model.message import MAX_PAYLOAD_BYTES, Channel, DeadLetter, Reject
 from ingest import positions
 from ingest.checks import Checks, Gathered, Item
-from ingest.payload import Refused, parse, shorten
+from ingest.payload import Refused, parse_all, shorten
+from ingest.routes import Route, Routes
 
-MAX_ROUTES = 200_000
 MAX_NAMES = 256
 """Distinct unknown fields counted by name; further ones are counted together."""
 OTHER_NAMES = "(other)"
@@ -58,70 +59,32 @@ class Decoded:
     unknown_devices: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """Where a topic leads. `refused` when no message on it can be taken, whoever sent it."""
-
-    channel: Channel | None
-    key: DeviceKey
-    refused: Refused | None = None
-
-
 @dataclass(slots=True)
 class _Batch:
-    """Items of one kind as they are found: item, place of its device, index of its message, item number or -1.
+    """The devices of one kind in a slice, and their keys. `twins`: one may be there twice, as it sent on two topics.
 
     `inputs`: places of devices whose model has names of its own.
     """
 
     checks: Checks
-    devices: list[Device]
-    rows: list[tuple[Item, int, int, int]]
+    devices: list[Device] = field(default_factory=list)
+    keys: list[DeviceKey] = field(default_factory=list)
     inputs: dict[int, Inputs] = field(default_factory=dict)
+    twins: bool = False
 
 
 class Decoder:
     """Decodes slices. `lookup` is asked once per slice and topic, so a change of the registry counts at once."""
 
     def __init__(self, kinds: Kinds, lookup: Lookup) -> None:
-        self._checks = {name: Checks(kind) for name, kind in kinds.items()}
-        self._lookup = lookup
-        self._routes: dict[str, _Route] = {}
+        self.checks = {name: Checks(kind) for name, kind in kinds.items()}
+        self.lookup = lookup
+        self.routes = Routes(self.checks)
         self._names: set[tuple[str, str]] = set()
 
     def decode(self, part: Slice) -> Decoded:
         """Decode a slice; never raises, whatever the bytes are."""
         return _Decoding(self, part).run()
-
-    def checks(self, kind: str) -> Checks:
-        return self._checks[kind]
-
-    def lookup(self, key: DeviceKey) -> Device | None:
-        return self._lookup(key)
-
-    def route(self, topic: str) -> _Route:
-        """Where a topic leads, remembered."""
-        route = self._routes.get(topic)
-        if route is None:
-            if len(self._routes) >= MAX_ROUTES:
-                self._routes.clear()
-            route = self._routes[topic] = self._find_route(topic)
-        return route
-
-    def _find_route(self, topic: str) -> _Route:
-        address = parse_topic(topic)
-        if address is None and is_claim_topic(topic):
-            # Answered elsewhere; what is secret in it is sealed.
-            return _Route(Channel.COMMAND, DeviceKey("", "", ""))
-        if address is None:
-            detail = f"{shorten(topic, 120)}: expected city/tenant/kind/device/channel"
-            return _Route(None, DeviceKey("", "", ""), Refused(Reject.BAD_TOPIC, detail))
-        key = DeviceKey(address.tenant, address.kind, address.device)
-        if address.kind not in self._checks and address.channel not in (Channel.COMMAND, Channel.COMMAND_RESULT):
-            known = ", ".join(self._checks)
-            refused = Refused(Reject.UNKNOWN_KIND, f"{shorten(address.kind)}: expected one of {known}")
-            return _Route(address.channel, key, refused)
-        return _Route(address.channel, key)
 
     def name(self, kind: str, field: str) -> tuple[str, str]:
         """The name an unknown field is counted under."""
@@ -133,39 +96,34 @@ class Decoder:
         return name
 
 
-_TELEMETRY = (Channel.TELEMETRY, Channel.EVENT)
-_Target = tuple[_Batch | None, int, _Route, Refused | None]
+@dataclass(slots=True)
+class _Items:
+    """JSON objects of one kind, as they came: place of the device in its batch, index of the message, number of the
+    item in it or -1 where the message is the item.
+    """
+
+    values: Sequence[Item]
+    places: Ints
+    indices: Ints
+    numbers: Ints
 
 
 class _Decoding:
-    """The work on one slice."""
+    """The work on one slice. Places count the topics that lead to devices; those of one batch are numbered in it."""
 
     def __init__(self, decoder: Decoder, part: Slice) -> None:
         self._decoder = decoder
         self._part = part
         self._batches: dict[str, _Batch] = {}
-        self._targets: dict[str, _Target] = {}
+        self._homes: list[tuple[_Batch, int]] = []
+        self._aside: dict[str, tuple[Route, Refused | None]] = {}
         self._dead: list[DeadLetter] = []
         self._statuses: list[StatusChange] = []
         self._unknown: Counter[tuple[str, str]] = Counter()
         self._retained = self._commands = self._unknown_devices = 0
 
     def run(self) -> Decoded:
-        targets = self._targets
-        for i, (topic, payload, _, retained) in enumerate(self._part.messages):
-            batch, place, _, _ = targets.get(topic) or self._target(topic)
-            if batch is None or retained or len(payload) > MAX_PAYLOAD_BYTES:
-                self._special(i)
-                continue
-            value = parse(payload)
-            if type(value) is dict:
-                batch.rows.append((value, place, i, -1))
-            else:
-                self._others(batch, place, i, value)
-        received_ms = np.fromiter((m.received_ms for m in self._part.messages), np.int64, len(self._part.messages))
-        columns = tuple(
-            positions.place(self._columns(batch, received_ms)) for batch in self._batches.values() if batch.rows
-        )
+        columns = self._readings() if self._part.messages else ()
         self._dead.sort(key=lambda letter: (letter.offset, letter.item))
         return Decoded(
             tuple(one for one in columns if len(one)),
@@ -177,36 +135,64 @@ class _Decoding:
             self._unknown_devices,
         )
 
-    def _target(self, topic: str) -> _Target:
-        """Where messages of a topic go in this slice: a batch and the place of the device in it, or nowhere."""
-        route = self._decoder.route(topic)
-        device: Device | None = None
-        refused = route.refused
-        if refused is None and route.channel not in (Channel.COMMAND, Channel.COMMAND_RESULT):
+    def _readings(self) -> Sequence[Columns]:
+        topics, payloads, received, retained = zip(*self._part.messages, strict=True)
+        place_of = dict.fromkeys(topics, -1)
+        for topic in place_of:
+            place_of[topic] = self._place(topic)
+        places = np.array([place_of[topic] for topic in topics], np.int64)
+        plain = places >= 0
+        if any(retained):
+            plain &= ~np.array(retained, np.bool_)
+        if max(map(len, payloads)) > MAX_PAYLOAD_BYTES:
+            plain &= np.array([len(payload) <= MAX_PAYLOAD_BYTES for payload in payloads], np.bool_)
+        for i in np.flatnonzero(~plain).tolist():
+            self._special(i)
+        received_ms = np.array(received, np.int64)
+        homes = {id(batch): number for number, batch in enumerate(self._batches.values())}
+        home = np.array([homes[id(batch)] for batch, _ in self._homes], np.int64)
+        local = np.array([place for _, place in self._homes], np.int64)
+        found = []
+        for number, batch in enumerate(self._batches.values()):
+            mine = np.flatnonzero(plain)
+            mine = mine[home[places[mine]] == number]
+            items = self._items(batch, mine, local[places[mine]], [payloads[i] for i in mine.tolist()])
+            if len(items.values):
+                found.append(positions.place(self._columns(batch, items, received_ms)))
+        return found
+
+    def _place(self, topic: str) -> int:
+        """The place of the topic's device in this slice, -1 for a topic whose messages bring no readings now."""
+        route = self._decoder.routes.find(topic)
+        refused, device = route.refused, None
+        if refused is None and not route.command:
             device = self._decoder.lookup(route.key)
             if device is None:
                 refused = Refused(Reject.UNKNOWN_DEVICE, f"{_name(route.key)}: expected a registered device")
             elif not device.enabled:
                 refused = Refused(Reject.DISABLED_DEVICE, f"{_name(route.key)}: disabled in the registry")
-        target: _Target = (None, 0, route, refused)
-        if device is not None and refused is None and route.channel in _TELEMETRY:
-            batch = self._batches.get(route.key.kind)
-            if batch is None:
-                batch = self._batches[route.key.kind] = _Batch(self._decoder.checks(route.key.kind), [], [])
-            target = (batch, len(batch.devices), route, None)
-            if PROFILE_NAME in device.profile and (inputs := inputs_of(device.profile[PROFILE_NAME])) is not None:
-                batch.inputs[len(batch.devices)] = inputs
-            batch.devices.append(device)
-        self._targets[topic] = target
-        return target
+        if device is None or refused is not None or not route.readings:
+            self._aside[topic] = (route, refused)
+            return -1
+        batch = self._batches.get(route.key.kind)
+        if batch is None:
+            batch = self._batches[route.key.kind] = _Batch(self._decoder.checks[route.key.kind])
+        place = len(batch.devices)
+        if PROFILE_NAME in device.profile and (inputs := inputs_of(device.profile[PROFILE_NAME])) is not None:
+            batch.inputs[place] = inputs
+        batch.twins |= route.channel is Channel.EVENT
+        batch.devices.append(device)
+        batch.keys.append(route.key)
+        self._homes.append((batch, place))
+        return len(self._homes) - 1
 
     def _special(self, i: int) -> None:
         """A message that is no plain telemetry."""
         message = self._part.messages[i]
-        _, _, route, refused = self._targets[message.topic]
-        if route.channel in (Channel.COMMAND, Channel.COMMAND_RESULT):
+        route, refused = self._aside.get(message.topic) or (self._decoder.routes.find(message.topic), None)
+        if route.command:
             self._commands += 1
-        elif message.retained and route.channel in _TELEMETRY:
+        elif message.retained and route.channel in (Channel.TELEMETRY, Channel.EVENT):
             self._retained += 1
         elif refused is not None:
             self._unknown_devices += refused.reason is Reject.UNKNOWN_DEVICE
@@ -226,20 +212,28 @@ class _Decoding:
             given = shorten(message.payload[:60].decode("utf-8", "replace"))
             self._refuse(i, -1, Refused(Reject.WRONG_TYPE, f"status: {given}, expected online or offline"))
 
-    def _others(self, batch: _Batch, place: int, i: int, value: object) -> None:
-        """A payload that is no object: an array of them, or refused."""
-        if isinstance(value, Refused):
-            self._refuse(i, -1, value)
-        elif isinstance(value, list) and value:
-            for k, item in enumerate(value):
-                if isinstance(item, dict):
-                    batch.rows.append((item, place, i, k))
-                else:
-                    self._refuse(i, k, batch.checks.check(item, 0))
-        elif isinstance(value, list):
-            self._refuse(i, -1, Refused(Reject.EMPTY, "payload: an empty array, expected objects in it"))
-        else:
-            self._refuse(i, -1, batch.checks.check(value, 0))
+    def _items(self, batch: _Batch, mine: Ints, places: Ints, payloads: Sequence[bytes]) -> _Items:
+        """The items of a batch's messages `mine` (indices); what is none is refused."""
+        values = parse_all(payloads)
+        if set(map(type, values)) <= {dict}:
+            return _Items(cast(list[Item], values), places, mine, np.full(len(mine), -1, np.int64))
+        rows: list[tuple[Item, int, int, int]] = []
+        for value, place, i in zip(values, places.tolist(), mine.tolist(), strict=True):
+            if isinstance(value, dict):
+                rows.append((value, place, i, -1))
+            elif isinstance(value, list) and value:
+                for k, item in enumerate(value):
+                    if isinstance(item, dict):
+                        rows.append((item, place, i, k))
+                    else:
+                        self._refuse(i, k, batch.checks.check(item, 0))
+            elif isinstance(value, list):
+                self._refuse(i, -1, Refused(Reject.EMPTY, "payload: an empty array, expected objects in it"))
+            else:
+                self._refuse(i, -1, value if isinstance(value, Refused) else batch.checks.check(value, 0))
+        items = [item for item, _, _, _ in rows]
+        at = np.array([row[1:] for row in rows], np.int64).reshape(-1, 3)
+        return _Items(items, at[:, 0], at[:, 1], at[:, 2])
 
     def _refuse(self, i: int, item: int, why: Refused | None) -> None:
         assert why is not None
@@ -257,47 +251,43 @@ class _Decoding:
             )
         )
 
-    def _columns(self, batch: _Batch, received_ms: Ints) -> Columns:
-        """The batch as columns sorted by (device, time), without what its checks refuse."""
-        items, places, indices, numbers = zip(*batch.rows, strict=True)
+    def _columns(self, batch: _Batch, items: _Items, received_ms: Ints) -> Columns:
+        """The items as columns sorted by (device, time), without what the checks refuse."""
+        values, received = items.values, received_ms[items.indices]
         if inputs := batch.inputs:
-            items = tuple(
+            values = [
                 inputs[place].apply(item) if place in inputs else item
-                for item, place in zip(items, places, strict=True)
-            )
-        received = received_ms[np.array(indices)]
-        found = batch.checks.gather(items, received)
-        good = np.ones(len(items), np.bool_)
+                for item, place in zip(values, items.places.tolist(), strict=True)
+            ]
+        found = batch.checks.gather(values, received)
+        good = np.ones(len(values), np.bool_)
         for row in np.flatnonzero(found.suspect).tolist():
-            item, number = items[row], numbers[row]
+            item, number = values[row], int(items.numbers[row])
             refused = batch.checks.check(item, int(received[row]), 1 if number < 0 else 2)
             if refused is not None:
                 good[row] = False
-                self._refuse(indices[row], number, refused)
+                self._refuse(int(items.indices[row]), number, refused)
             else:
                 names = (self._decoder.name(batch.checks.kind.name, n) for n in batch.checks.unknown(item))
                 self._unknown.update(names)
-        return _arrange(batch, np.array(places), received, found, good)
+        return _arrange(batch, items.places, received, found, np.flatnonzero(good))
 
 
 def _name(key: DeviceKey) -> str:
     return f"{shorten(key.id)} of kind {key.kind}, tenant {shorten(key.tenant)}"
 
 
-def _arrange(batch: _Batch, places: Ints, received_ms: Ints, found: Gathered, good: Bools) -> Columns:
-    """Columns of the good rows; a device that sent on two topics has two places and becomes one."""
-    keep = np.flatnonzero(good)
-    known = {batch.devices[place].key: batch.devices[place] for place in np.unique(places[keep]).tolist()}
-    ordered = sorted(known)
-    rank_of = {key: rank for rank, key in enumerate(ordered)}
-    rank = np.fromiter((rank_of.get(device.key, -1) for device in batch.devices), np.int32, len(batch.devices))
+def _arrange(batch: _Batch, places: Ints, received_ms: Ints, found: Gathered, keep: Ints) -> Columns:
+    """Columns of the rows to keep, sorted; only devices that have one."""
+    used = np.flatnonzero(np.bincount(places[keep], minlength=len(batch.devices))).tolist()
+    devices, rank = _ranked(batch, sorted(used, key=batch.keys.__getitem__))
     device = rank[places[keep]]
     order = np.lexsort((found.ts_ms[keep], device))
     rows = keep[order]
     given = found.ts_given[rows]
     return Columns(
         batch.checks.kind,
-        tuple(known[key] for key in ordered),
+        devices,
         device[order],
         found.ts_ms[rows],
         received_ms[rows],
@@ -305,3 +295,17 @@ def _arrange(batch: _Batch, places: Ints, received_ms: Ints, found: Gathered, go
         {name: column[rows] for name, column in found.texts.items()},
         None if given.all() else given,
     )
+
+
+def _ranked(batch: _Batch, ordered: Sequence[int]) -> tuple[tuple[Device, ...], Indices]:
+    """The devices at these places (in the order of their keys), and for each place which of them it is."""
+    rank = np.full(len(batch.devices), -1, np.int32)
+    number = np.arange(len(ordered), dtype=np.int32)
+    if batch.twins and len(ordered) > 1:
+        new = [batch.keys[one] != batch.keys[two] for one, two in pairwise(ordered)]
+        number = np.append(np.int32(0), np.cumsum(new, dtype=np.int32))
+        rank[ordered] = number
+        ordered = [place for place, first in zip(ordered, [True, *new], strict=True) if first]
+    else:
+        rank[ordered] = number
+    return tuple(map(batch.devices.__getitem__, ordered)), rank

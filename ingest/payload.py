@@ -1,7 +1,7 @@
 """Bytes of a payload to JSON values, or the reason why not."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -9,6 +9,8 @@ import orjson
 from citywarden.model.message import Reject
 
 MAX_DEPTH = 16
+_TOGETHER = 256
+"""Payloads read at once: one that is no JSON makes so many be read again."""
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH}"
 
 
@@ -48,6 +50,32 @@ def parse(payload: bytes) -> object:
         return Refused(Reject.TOO_DEEP, f"payload: {_TOO_DEEP}")
     except ValueError:
         return Refused(Reject.BAD_JSON, f"payload {shorten(text)}: {complaint}, expected JSON")
+
+
+def parse_all(payloads: Sequence[bytes]) -> list[object]:
+    """`parse` of each. Many at once cost half as much, so they are read as one array, parted by `null`.
+
+    Nothing can hide in that: no payload has the letters `null`, so every `null` of the array is one of ours, and what
+    stands between two of them came out of one payload, whole. Where that does not work out, each is read alone.
+    """
+    values: list[object] = []
+    for start in range(0, len(payloads), _TOGETHER):
+        some = payloads[start : start + _TOGETHER]
+        values += _parse_together(some) or map(parse, some)
+    return values
+
+
+def _parse_together(payloads: Sequence[bytes]) -> list[object] | None:
+    joined = b",null,".join(payloads)
+    if joined.count(b"null") != len(payloads) - 1:
+        return None
+    try:
+        found: list[object] = orjson.loads(b"[%b]" % joined)
+    except orjson.JSONDecodeError:
+        return None
+    if len(found) != 2 * len(payloads) - 1 or any(one is not None for one in found[1::2]):
+        return None
+    return found[::2]
 
 
 def shorten(value: object, limit: int = 60) -> str:

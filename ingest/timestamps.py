@@ -26,10 +26,10 @@ def parse_ts(value: object) -> int | None:
             return _parse_small_letters(value)
     else:
         return None
-    return ms if EARLIEST_MS <= ms <= _LATEST_MS else None
+    return ms if EARLIEST_MS <= ms <= LATEST_MS else None
 
 
-_LATEST_MS = 253_402_300_799_999
+LATEST_MS = 253_402_300_799_999
 """End of the year 9999, the last that RFC 3339 can write."""
 
 

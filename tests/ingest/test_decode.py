@@ -13,6 +13,7 @@ from citywarden.log.contract import Slice
 from citywarden.model.kind import Form
 from citywarden.model.message import MAX_PAYLOAD_BYTES, RawMessage, Reject
 from ingest.decode import MAX_NAMES, OTHER_NAMES, Decoded, Decoder
+from ingest.payload import parse, parse_all
 from ingest.timestamps import parse_ts
 from tests.builders import KINDS, NOON_MS, device
 
@@ -361,3 +362,23 @@ def test_mutated_payloads_never_raise(data: st.DataObject) -> None:
         payload = payload or bytearray(b"x")
     raw = RawMessage(topic(kind, f"{kind}-0"), bytes(payload), NOON_MS)
     accounted(decode(raw), [raw])
+
+
+ALONE = st.sampled_from(
+    [b'{"a": 1}', b"7", b"null", b'"null"', b"", b"1,2", b'{"a": [1', b'2]}, null, {"b": 2}',
+     b'2]},"\\u006eull",{"b":2}', b'[{"a": 1}]',
+     b"{", b"}", b"]", b"[", b"\xff", b" 1 ", b"NaN", b"1e999", b'{"a": "nul', b'l"}', b'{"a":1},{"b":2',
+     b'"c":3}', b'"\\ud800"'],
+)  # fmt: skip
+
+
+@given(st.lists(ALONE, min_size=1, max_size=600))
+@settings(max_examples=200, deadline=None)
+def test_payloads_read_together_are_what_they_are_alone(payloads: list[bytes]) -> None:
+    together = parse_all(payloads)
+    assert [repr(value) for value in together] == [repr(parse(payload)) for payload in payloads]
+
+
+@given(st.lists(st.sampled_from([b'{"a": 1}', b"[1, 2]", b"3", b'{"b": {"c": [4]}}']), min_size=1, max_size=600))
+def test_good_payloads_are_read_together(payloads: list[bytes]) -> None:
+    assert parse_all(payloads) == [json.loads(payload) for payload in payloads]

@@ -1,0 +1,64 @@
+"""Where a topic leads: taken apart once, then remembered."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from citywarden.model.credential import is_claim_topic
+from citywarden.model.device import DeviceKey
+from citywarden.model.message import Channel, Reject, parse_topic
+from ingest.payload import Refused, shorten
+
+MAX_ROUTES = 200_000
+_COMMANDS = (Channel.COMMAND, Channel.COMMAND_RESULT)
+_TELEMETRY = (Channel.TELEMETRY, Channel.EVENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a topic leads. `refused` when no message on it can be taken, whoever sent it."""
+
+    channel: Channel | None
+    key: DeviceKey
+    refused: Refused | None = None
+
+    @property
+    def command(self) -> bool:
+        """To a device, or its answer."""
+        return self.channel in _COMMANDS
+
+    @property
+    def readings(self) -> bool:
+        """From a device of a known kind."""
+        return self.refused is None and self.channel in _TELEMETRY
+
+
+class Routes:
+    """Routes by topic. Forgets all of them when there are too many."""
+
+    def __init__(self, kinds: Collection[str]) -> None:
+        self._kinds = kinds
+        self._known: dict[str, Route] = {}
+
+    def find(self, topic: str) -> Route:
+        """Where the topic leads."""
+        route = self._known.get(topic)
+        if route is None:
+            if len(self._known) >= MAX_ROUTES:
+                self._known.clear()
+            route = self._known[topic] = self._find(topic)
+        return route
+
+    def _find(self, topic: str) -> Route:
+        address = parse_topic(topic)
+        if address is None and is_claim_topic(topic):
+            # Answered elsewhere; what is secret in it is sealed.
+            return Route(Channel.COMMAND, DeviceKey("", "", ""))
+        if address is None:
+            detail = f"{shorten(topic, 120)}: expected city/tenant/kind/device/channel"
+            return Route(None, DeviceKey("", "", ""), Refused(Reject.BAD_TOPIC, detail))
+        key = DeviceKey(address.tenant, address.kind, address.device)
+        if address.kind not in self._kinds and address.channel not in _COMMANDS:
+            known = ", ".join(self._kinds)
+            refused = Refused(Reject.UNKNOWN_KIND, f"{shorten(address.kind)}: expected one of {known}")
+            return Route(address.channel, key, refused)
+        return Route(address.channel, key)
