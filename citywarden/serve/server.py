@@ -30,17 +30,17 @@ from citywarden.serve.belonging import open_belonging
 from citywarden.serve.casework import CaseWork, case_desk
 from citywarden.serve.clock import ServerClock, steady_ms
 from citywarden.serve.desks import DeviceDesk, LetterDesk
+from citywarden.serve.disk import Reserve
 from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.door import Door
-from citywarden.serve.disk import Reserve
 from citywarden.serve.export import Exporter, vehicle_of, work_point
 from citywarden.serve.folder import claimed
 from citywarden.serve.http import application, bind, certificate_of, serving
 from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
 from citywarden.serve.prepare import Prepared
-from citywarden.serve.selfcare import Selfcare
 from citywarden.serve.reception import behind_door, is_demanded, make_first, open_reception
+from citywarden.serve.selfcare import Selfcare
 from citywarden.serve.stores import open_store
 from citywarden.serve.supervision import Run, kept_running, restored, stop
 from citywarden.serve.vitals import Rate, Vitals

@@ -16,7 +16,7 @@ from citywarden.serve.judge import Progress
 from citywarden.store.contract import Point
 from dashboards.sources import Health
 from ingest.pipeline import Decoding, StoreDrain
-from ingest.subscription import State, Status
+from ingest.subscription import Cause, State, Status
 
 RATE_WINDOW_S = 10.0
 POINT_EVERY_MS = 10_000
@@ -50,7 +50,10 @@ class Rate:
 
 @dataclass(slots=True)
 class Vitals:
-    """Collects from the parts of the server what is shown of them. `troubles`: component -> what is wrong now."""
+    """Collects from the parts of the server what is shown of them. `crashed`: component -> what is wrong now.
+
+    `taken_over_s`: when another client took our session, monotonic; `signs`: figures behind the server's own alerts.
+    """
 
     received: Rate
     judged: Progress
@@ -65,10 +68,14 @@ class Vitals:
     backlog: dict[str, int] = field(default_factory=dict)
     crashed: dict[str, str] = field(default_factory=dict)
     connected: asyncio.Event = field(default_factory=asyncio.Event)
+    taken_over_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
+    signs: Mapping[str, float] = field(default_factory=dict)
 
     def observe(self, status: Status) -> None:
         """The subscriber's state has changed."""
         self.mqtt = status
+        if status.cause is Cause.SESSION_TAKEN_OVER:
+            self.taken_over_s.append(time.monotonic())
         if status.state is State.CONNECTED:
             self.connected.set()
 
@@ -152,6 +159,10 @@ class _Families(Collector):
         for consumer, waiting in self._vitals.backlog.items():
             backlog.add_metric([consumer], waiting)
         yield backlog
+        signs = GaugeMetricFamily("citywarden_server_sign", "Figure behind a server's own alert", labels=["rule"])
+        for rule, value in self._vitals.signs.items():
+            signs.add_metric([rule], value)
+        yield signs
 
 
 def _counter(name: str, text: str, value: float) -> Metric:
