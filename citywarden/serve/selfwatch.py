@@ -39,11 +39,11 @@ class Sign:
 _MAJOR, _CRITICAL = Severity.MAJOR, Severity.CRITICAL
 SIGNS = (
     Sign("ingest.behind", "s", ((30, _MAJOR), (300, _CRITICAL)), 10,
-         "规则判断落后 {value:.0f} 秒：报文多于服务器的处理能力", "The rules are {value:.0f} s behind: more messages than "
-         "the server can take", for_s=10),
+         "规则判断落后 {value:.0f} 秒：报文多于处理能力",
+         "The rules are {value:.0f} s behind: more messages than the server can take", for_s=10),
     Sign("store.behind", "s", ((60, _MAJOR), (3600, _CRITICAL)), 1,
-         "数据库已 {value:.0f} 秒无法写入，读数在日志中等待", "The store has taken nothing for {value:.0f} s; readings wait "
-         "in the log"),
+         "数据库 {value:.0f} 秒无法写入，读数在日志中等待",
+         "The store has taken nothing for {value:.0f} s; readings wait in the log"),
     Sign("broker.away", "s", ((60, _CRITICAL),), 1, "与消息服务器断开已 {value:.0f} 秒",
          "No connection to the broker for {value:.0f} s"),
     Sign("broker.taken_over", "", ((1, _MAJOR),), 0, "另一台服务器使用了相同的 client id",
