@@ -6,11 +6,10 @@ from zoneinfo import ZoneInfo
 
 from citywarden.model.alert import Severity
 from dashboards.console import palette
+from dashboards.console.chartparts import FONT, Options, axis, base, grid, nothing, tip, wall_ms
 from dashboards.console.desk import Hours
 from dashboards.console.words import named, word
 
-Options = dict[str, object]
-FONT = '"Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 LINES = (palette.RED, palette.ORANGE, palette.YELLOW, palette.ACCENT, palette.GOOD)
 HOUR_MS = 3_600_000
 
@@ -20,54 +19,6 @@ _HOURS_TIP = (
     " [rows[rows.length - 1].data.name, ...rows.map(r => `${r.seriesName}  ${r.value} h`)].join('\\n'); return s; }"
 )
 """Names are text, never markup."""
-
-
-def wall_ms(ts_ms: int, zone: ZoneInfo) -> int:
-    """A time moved so that a chart set to UTC shows the city's clock, wherever the browser stands."""
-    offset = datetime.fromtimestamp(ts_ms / 1000, zone).utcoffset()
-    return ts_ms + (0 if offset is None else int(offset.total_seconds() * 1000))
-
-
-def _base(scale: float) -> Options:
-    return {
-        "animation": False,
-        "useUTC": True,
-        "backgroundColor": "transparent",
-        "textStyle": {"fontFamily": FONT, "color": palette.DIM, "fontSize": round(13 * scale)},
-        "tooltip": _tip(scale),
-    }
-
-
-def _tip(scale: float) -> Options:
-    return {
-        "trigger": "axis",
-        "backgroundColor": "#101a29",
-        "borderColor": "#2c3d56",
-        "textStyle": {"color": palette.TEXT, "fontFamily": FONT, "fontSize": round(13 * scale)},
-    }
-
-
-def _axis(kind: str, size: float, **more: object) -> Options:
-    return {
-        "type": kind,
-        "axisLine": {"lineStyle": {"color": palette.LINE}},
-        "axisTick": {"show": False},
-        "splitLine": {"show": kind == "value", "lineStyle": {"color": "#131d2b"}},
-        "axisLabel": {"color": palette.DIM, "fontSize": round(13 * size), "hideOverlap": True},
-        **more,
-    }
-
-
-def _grid(scale: float, **sides: float) -> Options:
-    placed = {"left": 8, "right": 12, "top": 12, "bottom": 4} | sides
-    return {"containLabel": True} | {side: round(px * scale) for side, px in placed.items()}
-
-
-def _nothing(shown: bool, language: str, scale: float) -> Options:
-    """Says in mid-chart that there is nothing yet. Always part of the options: ECharts keeps what it is not told."""
-    style = {"color": palette.GREY, "fontSize": round(17 * scale), "fontWeight": 400, "fontFamily": FONT}
-    text = word("no_chart", language)
-    return {"title": {"show": shown, "text": text, "left": "center", "top": "38%", "textStyle": style}}
 
 
 def alerts_chart(
@@ -86,10 +37,10 @@ def alerts_chart(
         }
         for severity in Severity
     ]
-    return _base(scale) | {
-        "grid": _grid(scale),
-        "xAxis": _axis("category", scale, data=labels),
-        "yAxis": _axis("value", scale, minInterval=1, splitNumber=3),
+    return base(scale) | {
+        "grid": grid(scale),
+        "xAxis": axis("category", scale, data=labels),
+        "yAxis": axis("value", scale, minInterval=1, splitNumber=3),
         "series": series,
     }
 
@@ -136,13 +87,13 @@ def depth_chart(
         },
     }
     return (
-        _base(scale)
-        | _nothing(not lines, language, scale)
+        base(scale)
+        | nothing(not lines, language, scale)
         | {
-            "grid": _grid(scale, right=192),
+            "grid": grid(scale, right=192),
             "legend": legend,
-            "xAxis": _axis("time", scale, splitNumber=4),
-            "yAxis": _axis("value", scale, min=0, max=max(20, round(deepest / 10 + 0.5) * 10), splitNumber=3),
+            "xAxis": axis("time", scale, splitNumber=4),
+            "yAxis": axis("value", scale, min=0, max=max(20, round(deepest / 10 + 0.5) * 10), splitNumber=3),
             "series": series,
         }
     )
@@ -153,12 +104,12 @@ def work_chart(rows: Sequence[Hours], language: str, scale: float = 1.0) -> Opti
     names = [named(row.name, language) for row in rows]
     bar = {"type": "bar", "barWidth": "58%", "barGap": "-100%"}
     return (
-        _base(scale)
-        | _nothing(not any(row.worked_h for row in rows), language, scale)
+        base(scale)
+        | nothing(not any(row.worked_h for row in rows), language, scale)
         | {
-            "tooltip": _tip(scale) | {":formatter": _HOURS_TIP},
-            "grid": _grid(scale),
-            "xAxis": _axis(
+            "tooltip": tip(scale) | {":formatter": _HOURS_TIP},
+            "grid": grid(scale),
+            "xAxis": axis(
                 "category",
                 scale,
                 data=[row.vehicle for row in rows],
@@ -170,7 +121,7 @@ def work_chart(rows: Sequence[Hours], language: str, scale: float = 1.0) -> Opti
                     "overflow": "truncate",
                 },
             ),
-            "yAxis": _axis("value", scale, splitNumber=3),
+            "yAxis": axis("value", scale, splitNumber=3),
             "series": [
                 bar
                 | {
@@ -222,7 +173,7 @@ def timeline_chart(
         }
         for name, standing, start, end in windows
     ]
-    return _base(1.0) | {
+    return base(1.0) | {
         "grid": {"left": 8, "right": 18, "top": 6, "bottom": 4, "containLabel": True},
         "tooltip": {
             "trigger": "item",
@@ -233,8 +184,8 @@ def timeline_chart(
             " const s = document.createElement('span'); s.textContent ="
             " `${p.name}  ${t(p.value[1])} – ${t(p.value[2])}`; return s; }",
         },
-        "xAxis": _axis("time", 1.15, min=wall_ms(bounds[0], zone), max=wall_ms(bounds[1], zone), splitNumber=12),
-        "yAxis": _axis(
+        "xAxis": axis("time", 1.15, min=wall_ms(bounds[0], zone), max=wall_ms(bounds[1], zone), splitNumber=12),
+        "yAxis": axis(
             "category", 1.15, data=[word("activity", language), word("plan", language)], splitLine={"show": False}
         ),
         "series": [{"type": "custom", ":renderItem": shape, "encode": {"x": [1, 2], "y": 0}, "data": data}],
@@ -266,9 +217,9 @@ def history_chart(
         if threshold is not None:
             line = {"yAxis": threshold, "lineStyle": {"color": colour, "type": "dashed"}}
             series["markLine"] = {"silent": True, "symbol": "none", "label": {"show": False}, "data": [line]}
-    return _base(1.15) | {
-        "grid": _grid(1.0, top=14),
-        "xAxis": _axis("time", 1.15),
-        "yAxis": _axis("value", 1.15, scale=True),
+    return base(1.15) | {
+        "grid": grid(1.0, top=14),
+        "xAxis": axis("time", 1.15),
+        "yAxis": axis("value", 1.15, scale=True),
         "series": [series],
     }

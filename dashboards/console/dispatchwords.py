@@ -159,6 +159,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "ended_by": ("由 {who} 提前结束", "cut short by {who}"),
     "left": ("剩余 {n}", "{n} left"),
     "begins_in": ("{n} 后开始", "begins in {n}"),
+    "more_options": ("更多条件…", "More options …"),
     "create": ("创建", "Create"),
     "show_ended": ("显示已结束", "Show ended ones"),
     "custom": ("自定义", "Custom"),

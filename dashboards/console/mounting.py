@@ -16,6 +16,7 @@ from dashboards.console.auditing import audit_page
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.desk import day_of
 from dashboards.console.device import device_page
+from dashboards.console.dispatching import add_dispatching
 from dashboards.console.gateway import add_gateway
 from dashboards.console.inbox import inbox_page
 from dashboards.console.parts import style_pages
@@ -38,8 +39,8 @@ ANSWER_S = 30.0
 
 
 def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands | None = None) -> Broadcast:
-    """Add the pages `/`, `/alerts`, `/supervision`, `/vehicles/{device}`, `/devices/{kind}/{device}`
-    and the file `/supervision.csv?from&to`.
+    """Add the pages `/`, `/alerts`, `/supervision`, `/vehicles/{device}`, `/devices/{kind}/{device}`, the file
+    `/supervision.csv?from&to`, and those of `dispatching`.
 
     Call it once in a process, and after all other routes: what nobody else has taken is the console's.
     Returns what watches the sources for the pages (its `viewers` are the open ones).
@@ -98,6 +99,7 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
         view = views.mine()
         await device_page(view.sources, view, (kind, device, tenant), alert, lang)
 
+    add_dispatching(app, views)
     pages.on_shutdown(views.stop)
     ui.run_with(
         app,

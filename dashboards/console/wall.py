@@ -7,7 +7,8 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 
 from dashboards.console.broadcast import Broadcast
-from dashboards.console.charts import Options, alerts_chart, depth_chart, work_chart
+from dashboards.console.chartparts import Options
+from dashboards.console.charts import alerts_chart, depth_chart, work_chart
 from dashboards.console.deeds import act
 from dashboards.console.desk import History
 from dashboards.console.parts import AlertList, CityMap, FigureStrip

@@ -216,7 +216,13 @@ class FakeInbox:
         found = [
             a
             for a in sorted(self.alerts.values(), key=lambda a: -a.raised_ms)
-            if (query.status is None or a.status is query.status)
+            if query.status in (None, a.status)
+            and query.rule in (None, a.rule)
+            and query.subject in (None, a.subject)
+            and query.kind in (None, a.kind)
+            and query.district in (None, a.district)
+            and query.tenant in (None, a.tenant)
+            and (query.text is None or query.text in f"{a.rule} {a.subject} {a.summary}".lower())
             and (query.severity is None or a.severity is query.severity)
             and (query.since_ms is None or a.updated_ms >= query.since_ms)
         ]

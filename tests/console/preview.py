@@ -6,9 +6,11 @@ The tests steer it through `/_test/...`; a person just looks at it.
 import argparse
 import asyncio
 import gc
+import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +18,7 @@ from nicegui import Client
 
 from citywarden.model.alert import Severity
 from dashboards.console import mount
+from tests.console.dispatch import FakeDispatch, some_silences
 from tests.console.fakes import City, alert, make_city
 
 
@@ -46,6 +49,10 @@ def build(city: City) -> FastAPI:
     @app.post("/_test/storm")
     async def storm() -> None:
         raise_storm(city)
+
+    @app.post("/_test/quit")
+    async def leave() -> None:
+        asyncio.get_running_loop().call_later(0.1, os._exit, 0)
 
     @app.get("/_test/state")
     async def state() -> dict[str, object]:
@@ -82,6 +89,10 @@ def main() -> None:
     parser.add_argument("--lang", default="zh-CN")
     args = parser.parse_args()
     city = make_city(args.empty, args.lang)
+    desk = FakeDispatch(city.inbox, city.clock)
+    if not args.empty:
+        desk.noted = some_silences(city.clock)
+    city.sources = replace(city.sources, dispatch=desk)
     if args.storm:
         raise_storm(city)
     with socket.socket() as door:

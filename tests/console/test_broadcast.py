@@ -139,7 +139,7 @@ async def test_a_resolved_alert_fades_and_goes() -> None:
     broadcast, browser = Broadcast(city.sources), Browser()
     broadcast.attach(browser.viewer)
     await until(lambda: len(listed(browser)) >= 10)
-    await broadcast.resolve("a1", "陈", None)
+    broadcast.show(await city.inbox.resolve("a1", "陈", None))
     await until(lambda: _statuses(browser).get("a1") == "resolved")
     city.clock.ms += 9_000
     await until(lambda: "a1" not in _statuses(browser))

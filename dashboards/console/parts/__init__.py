@@ -100,7 +100,7 @@ class DeliveryBook(Part, component="delivery_book.js"):
 
     def said(self, key: str) -> None:
         """Tell whoever looks that something was done, or why not."""
-        self.run_method("said", key)
+        self.run_method("tell", key)
 
 
 class DeviceList(Part, component="device_list.js"):
@@ -112,5 +112,5 @@ class DeviceList(Part, component="device_list.js"):
 
 def style_pages() -> None:
     """Give every page the console's colours and style sheet."""
-    sheets = [(_HERE / name).read_text("utf-8") for name in ("console.css", "access.css")]
+    sheets = [(_HERE / name).read_text("utf-8") for name in ("console.css", "dispatch.css", "access.css")]
     ui.add_css("\n".join([palette.variables(), *sheets]), shared=True)

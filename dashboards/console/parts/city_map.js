@@ -1,14 +1,16 @@
 // The city on one map: districts, planned roads, every device, open alerts. Leaflet gives the projection and the
 // gestures; everything is drawn on three canvases (ground, things, pulses), so thousands of devices cost one redraw.
 import { leaflet as L } from "nicegui-leaflet";
-import { bounds, clip, disc, inside, listen, named, outline, ring, rings, store, within } from "citywarden-console";
+import {
+  bounds, clip, disc, drawFlood, drawGas, drawLamp, drawTail, drawVehicle, inside, listen, named, note, outline, ring,
+  rings, store, within,
+} from "citywarden-console";
 
 const CLICK_PX = 16;
 const PULSE_MS = 2200;
 const FRAME_MS = 80;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
 const ORDER = ["ahead", "covered", "not_judged", "open", "missed"]; // what matters most is drawn last
-const FLOOD = { dry: 0, watch: 1, yellow: 2, orange: 3, red: 4 };
 
 export default {
   template: `
@@ -23,7 +25,7 @@ export default {
           }}</span></button>
       </div>
     </div>`,
-  props: { words: Object, lang: String, districts: Object, colours: Object, kinds: Object, day: Object, zones: Array },
+  props: { words: Object, lang: String, districts: Object, colours: Object, kinds: Object, day: Object, zones: Array, spot: Object },
   data: () => ({ hidden: {}, tip: null }),
   computed: {
     legend() {
@@ -86,6 +88,9 @@ export default {
       if (!this.fitted) this.fit();
       this.drawAll();
     },
+    spot() {
+      this.drawAll();
+    },
   },
   methods: {
     // ---- view
@@ -110,6 +115,12 @@ export default {
         for (const [, line] of this.day.track) points.push(...line);
       } else {
         for (const t of store.things.values()) points.push([t.lon, t.lat]);
+      }
+      if (this.spot) {
+        this.fitted = true;
+        const near = [...(this.spot.trail ?? []), [this.spot.lon, this.spot.lat]];
+        this.map.fitBounds(bounds(near, 0), { maxZoom: 16.5, padding: [30, 30], animate: false });
+        return;
       }
       if (points.length) this.fitted = store.ready || !!this.day;
       const box = points.length ? bounds(points, this.day ? 0 : 0.01) : bounds(outline(this.districts), 0);
@@ -155,6 +166,28 @@ export default {
       if (!this.hidden.road) this.drawRoads(c, [...(this.day?.roads ?? store.roads.values())]);
       this.drawNames(c);
       if (this.day && !this.hidden.track) this.drawTrack(c);
+      if (this.spot?.trail?.length) this.drawTrail(c);
+    },
+    // The way of the vehicle an alert is about, up to the alert and a little after.
+    drawTrail(c) {
+      for (const [colour, wide] of [["#05080d", 6], [this.colours.state.driving, 3]]) {
+        c.beginPath();
+        this.trace(c, this.spot.trail);
+        c.strokeStyle = colour;
+        c.lineWidth = wide * this.u;
+        c.stroke();
+      }
+    },
+    drawSpot(c) {
+      const p = this.at(this.spot.lon, this.spot.lat);
+      const colour = this.colours.severity[this.spot.severity];
+      for (const [r, wide] of [[20, 3.2], [27, 1.4]]) ring(c, p, r * this.u, colour, wide * this.u);
+      for (const [dx, dy] of [[0, -1], [0, 1], [-1, 0], [1, 0]]) {
+        c.beginPath();
+        c.moveTo(p.x + dx * 20 * this.u, p.y + dy * 20 * this.u);
+        c.lineTo(p.x + dx * 34 * this.u, p.y + dy * 34 * this.u);
+        c.stroke();
+      }
     },
     drawZones(c) {
       for (const zone of this.zones ?? []) {
@@ -186,7 +219,7 @@ export default {
       c.globalAlpha = 1;
       for (const [, reason, from, to, line] of this.day ? runs.filter((run) => run[0] === "missed") : []) {
         const p = this.at(...line[Math.floor(line.length / 2)]);
-        this.note(c, { x: p.x, y: p.y - 16 * this.u }, 0, `${this.words[reason] ?? reason} ${to - from} m`, this.colours.road.missed);
+        note(this, c, { x: p.x, y: p.y - 16 * this.u }, 0, `${this.words[reason] ?? reason} ${to - from} m`, this.colours.road.missed);
       }
     },
     drawTrack(c) {
@@ -252,116 +285,16 @@ export default {
         if (!this.hidden[thing.kind]) (by[thing.kind] ??= []).push(thing);
       }
       const near = Math.min(2, Math.max(0.8, (this.map.getZoom() - 10) / 3)) * this.u;
-      for (const t of by.streetlight ?? []) this.drawLamp(c, t, near);
+      for (const t of by.streetlight ?? []) drawLamp(this, c, t, near);
       for (const [kind, things] of Object.entries(by)) {
         if (!["streetlight", "waterlogging", "gas", "vehicle"].includes(kind)) {
           for (const t of things) disc(c, this.at(t.lon, t.lat), 3 * near, this.colours.state[t.state], "#05080d");
         }
       }
-      for (const t of by.gas ?? []) this.drawGas(c, t, near);
-      for (const t of (by.waterlogging ?? []).sort((a, b) => (a.value ?? 0) - (b.value ?? 0))) this.drawFlood(c, t, near);
-      for (const t of by.vehicle ?? []) this.drawTail(c, t);
-      for (const t of by.vehicle ?? []) this.drawVehicle(c, t);
-    },
-    drawLamp(c, t, near) {
-      const p = this.at(t.lon, t.lat);
-      if (!inside(p, this.size)) return;
-      const colour = this.colours.state[t.state];
-      if (t.state === "lit") {
-        c.globalAlpha = 0.2;
-        disc(c, p, 4.6 * near, colour);
-        c.globalAlpha = 1;
-        disc(c, p, 1.9 * near, colour);
-      } else if (t.state === "no_data") ring(c, p, 2.6 * near, colour, this.u);
-      else if (t.state === "off") {
-        disc(c, p, 2.1 * near, "#05080d");
-        ring(c, p, 2.1 * near, colour, 1.1 * this.u);
-      } else {
-        disc(c, p, 3.9 * near, "#05080d");
-        ring(c, p, 3.9 * near, colour, 1.7 * this.u);
-        disc(c, p, 1.9 * near, colour);
-      }
-    },
-    drawGas(c, t, near) {
-      const p = this.at(t.lon, t.lat);
-      if (!inside(p, this.size)) return;
-      const r = (t.state === "high" ? 9 : t.state === "low" ? 7.5 : 4.2) * near;
-      c.beginPath();
-      c.moveTo(p.x, p.y - r);
-      c.lineTo(p.x + r * 0.9, p.y + r * 0.7);
-      c.lineTo(p.x - r * 0.9, p.y + r * 0.7);
-      c.closePath();
-      const colour = this.colours.state[t.state];
-      c.lineWidth = 1.3 * this.u;
-      c.strokeStyle = t.state === "no_data" ? colour : "#05080d";
-      if (t.state !== "no_data") {
-        c.fillStyle = colour;
-        c.fill();
-      }
-      c.stroke();
-      if (t.state === "low" || t.state === "high") this.note(c, p, r, `${t.value}%`, colour);
-    },
-    drawFlood(c, t, near) {
-      const p = this.at(t.lon, t.lat);
-      if (!inside(p, this.size)) return;
-      const colour = this.colours.state[t.state];
-      const band = FLOOD[t.state] ?? -1;
-      if (band <= 0) {
-        ring(c, p, 3.6 * near, colour, 1.6 * this.u);
-        return;
-      }
-      const r = (5 + Math.min(45, t.value ?? 0) * 0.24) * near;
-      c.globalAlpha = 0.28;
-      disc(c, p, r, colour);
-      c.globalAlpha = 1;
-      ring(c, p, r, colour, 1.8 * this.u);
-      if (band >= 2) this.note(c, p, r, `${t.value} cm`, colour);
-    },
-    drawTail(c, t) {
-      if (t.state === "offline") return;
-      const points = t.tail.map(([lon, lat]) => this.at(lon, lat));
-      c.strokeStyle = this.colours.state[t.state];
-      c.lineWidth = 2.2 * this.u;
-      for (let i = 1; i < points.length; i++) {
-        c.globalAlpha = (0.7 * i) / points.length;
-        c.beginPath();
-        c.moveTo(points[i - 1].x, points[i - 1].y);
-        c.lineTo(points[i].x, points[i].y);
-        c.stroke();
-      }
-      c.globalAlpha = 1;
-    },
-    drawVehicle(c, t) {
-      const p = this.at(t.lon, t.lat);
-      if (!inside(p, this.size)) return;
-      const s = 8.5 * this.u;
-      c.save();
-      c.translate(p.x, p.y);
-      c.rotate(((t.heading ?? 0) * Math.PI) / 180);
-      c.beginPath();
-      c.moveTo(0, -s);
-      c.lineTo(s * 0.72, s * 0.8);
-      c.lineTo(0, s * 0.42);
-      c.lineTo(-s * 0.72, s * 0.8);
-      c.closePath();
-      c.fillStyle = this.colours.state[t.state];
-      c.strokeStyle = "#05080d";
-      c.lineWidth = 1.8 * this.u;
-      c.stroke();
-      c.fill();
-      c.restore();
-    },
-    note(c, p, r, text, colour) {
-      c.font = `700 ${12.5 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
-      const aside = r + 4 * this.u;
-      const x = Math.min(p.x + aside, this.size[0] - c.measureText(text).width - 6 * this.u);
-      const y = p.y + 4 * this.u;
-      c.textAlign = "left";
-      c.lineWidth = 3.5 * this.u;
-      c.strokeStyle = "rgba(5, 8, 13, 0.9)";
-      c.strokeText(text, x, y);
-      c.fillStyle = colour;
-      c.fillText(text, x, y);
+      for (const t of by.gas ?? []) drawGas(this, c, t, near);
+      for (const t of (by.waterlogging ?? []).sort((a, b) => (a.value ?? 0) - (b.value ?? 0))) drawFlood(this, c, t, near);
+      for (const t of by.vehicle ?? []) drawTail(this, c, t);
+      for (const t of by.vehicle ?? []) drawVehicle(this, c, t);
     },
     // ---- pulses
     animate() {
@@ -374,6 +307,7 @@ export default {
       if (!this.size?.[0]) return;
       const c = this.context(2);
       if (this.day) return;
+      if (this.spot) this.drawSpot(c);
       const storm = store.pulses.length > 60; // then only the gravest move
       const phase = (performance.now() % PULSE_MS) / PULSE_MS;
       // The gravest last, so that nothing lies over it.

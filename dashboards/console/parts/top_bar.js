@@ -11,7 +11,7 @@ export default {
         viewBox="0 0 24 24" aria-hidden="true"><path :d="open ? 'M6 6l12 12M18 6L6 18' : 'M4 7h16M4 12h16M4 17h16'"
         /></svg></button>
       <nav :class="{ open }" :aria-label="words.menu"><a v-for="[path, key] in pages" :key="path" :href="link(path)"
-        :class="{ here: key === title }" :aria-current="key === title ? 'page' : null">{{ words[key] ?? key }}<b
+        :class="{ here: key === section }" :aria-current="key === section ? 'page' : null">{{ words[key] ?? key }}<b
         v-if="path === '/alerts' && critical" class="cw-badge">{{ critical }}</b></a></nav>
       <div class="cw-lamp" :class="{ bad: !health.ok }" :title="wrong"><i></i><span>{{ health.ok ? words.healthy
         : words.unhealthy }}</span></div>
@@ -25,6 +25,9 @@ export default {
   props: { words: Object, lang: String, city: String, title: String, timezone: String, pages: Array, who: String },
   data: () => ({ health: store.health, time: "", day: "", open: false, lost: false, critical: 0 }),
   computed: {
+    section() {
+      return { alert: "inbox", device_history: "devices", vehicle_day: "supervision" }[this.title] ?? this.title;
+    },
     wrong() {
       return Object.entries(this.health.wrong ?? {}).map(([part, what]) => `${part}: ${what}`).join("\n");
     },

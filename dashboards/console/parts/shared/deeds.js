@@ -24,6 +24,8 @@ export const Deeds = {
             'rule']" :key="s" :value="s">{{ words['scope_' + s] }}</option></select></label></template>
         <label>{{ words[doing.what === 'silence' ? 'why' : 'note'] }}<textarea name="note" v-model.trim="note"
           maxlength="2000" rows="3"></textarea></label>
+        <p v-if="doing.what === 'silence' && doing.alerts.length === 1" class="cw-more-ways"><a :href="more(doing.alerts[0])"
+          >{{ words.more_options }}</a></p>
         <p v-if="error" class="cw-error" role="alert">{{ words[error] ?? error }}</p>
         <p v-if="busy && progress" class="cw-progress"><i :style="{ width: 100 * progress[0] / progress[1] + '%' }"></i>
           <span>{{ words.working_on.replace('{n}', progress[0]).replace('{all}', progress[1]) }}</span></p>
@@ -58,6 +60,12 @@ export const Deeds = {
         const first = this.by ? (what === "assign" ? 'input[name="to"]' : "textarea") : "input";
         this.$refs.dialog.querySelector(first).focus();
       });
+    },
+    // The page of the silences, filled in with what this alert is.
+    more(alert) {
+      const parts = Object.fromEntries(["rule", "kind", "subject", "district", "tenant"].filter((p) => alert[p])
+        .map((p) => [p, alert[p]]));
+      return `${window.path_prefix ?? ""}/silences?${new URLSearchParams({ ...parts, lang: this.lang })}`;
     },
     close() {
       this.$refs.dialog.close();

@@ -3,7 +3,9 @@
 export * from "./shapes.js";
 export * from "./bell.js";
 export * from "./deeds.js";
+export * from "./happening.js";
 export * from "./life.js";
+export * from "./marks.js";
 
 export const store = {
   things: new Map(), // number -> {n, kind, tenant, id, name, state, value, lon, lat, heading, tail}
