@@ -10,25 +10,20 @@ import dashboards
 from citywarden.cli.options import as_json, configured, print_json, settings_of
 from citywarden.model.kind import Form
 from citywarden.sections import Settings
-from citywarden.serve.prepare import NO_DISTRICTS, Districts, prepare
+from citywarden.serve.prepare import Districts, prepare
 from dashboards.grafana import push as pushing
 from dashboards.grafana import render as rendering
 from dashboards.grafana.colours import Limit
 from dashboards.grafana.door import Grafana
-from dashboards.grafana.maps import View
+from dashboards.grafana.maps import MAP_PX, TILE_PX, View
 from dashboards.grafana.panels import Json
 from dashboards.grafana.scene import Material
+from fleet.city import districts as demo_districts
 from rules.expression import FieldRef, Literal, Node, Operation, ProfileRef
 from rules.rulebook import Rule, RuleBook
 
 ROOT = Path(dashboards.__file__).resolve().parent.parent
 COMMITTED = ROOT / "deploy" / "grafana" / "dashboards"
-SHENZHEN = View(22.6, 114.1, 9.6)
-"""Where maps look at when no districts are configured."""
-
-SHENZHEN_SPAN_DEG = 0.9
-"""Degrees of longitude that fit on a map at that zoom."""
-
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -92,8 +87,19 @@ def push(url: str | None, dry_run: bool, as_json: bool, config: Path | None, dat
 def boards_of(settings: Settings) -> dict[str, Json]:
     """The boards for a city's kinds, rules and map. Raises ConfigurationError."""
     prepared = prepare(settings)
-    view = view_of(prepared.districts) or SHENZHEN
-    return rendering.rendered(Material(prepared.kinds, limits_of(prepared.book), view, settings.timezone))
+    outlines = prepared.districts if settings.fleet.districts else demo_districts()
+    view = view_of(outlines) or view_of(demo_districts())
+    assert view is not None, "the demo's districts have outlines"
+    names = names_of(outlines)
+    return rendering.rendered(Material(prepared.kinds, limits_of(prepared.book), view, settings.timezone, names))
+
+
+def names_of(districts: Districts) -> list[tuple[str, str]]:
+    """(Chinese, English) names of the districts that have both."""
+    features = districts.get("features")
+    rows = [one.get("properties") for one in features if isinstance(one, dict)] if isinstance(features, list) else []
+    pairs = [(row.get("name_zh"), row.get("name_en")) for row in rows if isinstance(row, dict)]
+    return sorted((zh, en) for zh, en in pairs if isinstance(zh, str) and isinstance(en, str) and zh and en)
 
 
 def limits_of(book: RuleBook) -> list[Limit]:
@@ -125,14 +131,12 @@ def _number(node: Node, profile: Mapping[str, float | str | bool]) -> float | No
 
 def view_of(districts: Districts) -> View | None:
     """The middle of a GeoJSON's outlines, and a zoom that shows them all; None where there are none."""
-    if districts == NO_DISTRICTS:
-        return None
     points = [*_points(districts)]
     if not points:
         return None
     lons, lats = [lon for lon, _ in points], [lat for _, lat in points]
     span = max(max(lons) - min(lons), 1.5 * (max(lats) - min(lats)), 0.01)
-    zoom = SHENZHEN.zoom - math.log2(span / SHENZHEN_SPAN_DEG)
+    zoom = math.log2(MAP_PX * 360 / (TILE_PX * span))
     return View(round((min(lats) + max(lats)) / 2, 4), round((min(lons) + max(lons)) / 2, 4), round(zoom, 1))
 
 

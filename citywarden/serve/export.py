@@ -17,7 +17,9 @@ _log = logging.getLogger(__name__)
 
 
 def work_point(report: TaskReport, tenant: str, vehicle: Device | None) -> Point:
-    """One judged task at the end of its window; written again when it is judged anew."""
+    """One judged task at the end of its window; written again when it is judged anew. Every number is a float: a store
+    that has seen a whole number in a field refuses others there.
+    """
     tags = {
         "tenant": tenant,
         "device": report.vehicle,
@@ -31,18 +33,18 @@ def work_point(report: TaskReport, tenant: str, vehicle: Device | None) -> Point
         "met": report.status == "met",
         "evidence": str(report.evidence),
         "reasons": ",".join(report.reasons),
-        "work_duration_s": report.work_duration_s,
-        "idle_in_work_s": report.idle_in_work_s,
-        "unknown_s": report.unknown_s,
-        "planned_m": report.planned_m,
-        "covered_m": report.covered_m,
-        "coverage_pct": report.coverage_pct,
+        "work_duration_s": float(report.work_duration_s),
+        "idle_in_work_s": float(report.idle_in_work_s),
+        "unknown_s": float(report.unknown_s),
+        "planned_m": float(report.planned_m),
+        "covered_m": float(report.covered_m),
+        "coverage_pct": float(report.coverage_pct),
         "passes": float(report.passes),
-        "driven_m": report.driven_m,
-        "effective_m": report.effective_m,
-        "empty_running_pct": report.empty_running_pct,
-        "overspeed_s": report.overspeed_s,
-        "missed_m": sum(run.length_m for run in report.missed),
+        "driven_m": float(report.driven_m),
+        "effective_m": float(report.effective_m),
+        "empty_running_pct": float(report.empty_running_pct),
+        "overspeed_s": float(report.overspeed_s),
+        "missed_m": sum((run.length_m for run in report.missed), 0.0),
     }
     return Point(WORK, tags, report.end_ms, fields)
 

@@ -118,7 +118,7 @@ def _marks(query: Query | None, scene: Scene) -> Json:
 def _variable(variable: Variable, scene: Scene) -> Json:
     found: Json = {
         "name": variable.tag, "label": scene.say(variable.zh, variable.en), "type": "query", "datasource": SOURCE,
-        "query": {"refId": variable.tag, "query": variable.flux}, "definition": variable.flux, "refresh": 1,
+        "query": variable.flux, "definition": variable.flux, "refresh": 1,
         "sort": 1, "regex": "", "hide": 0, "skipUrlSync": False, "multi": variable.every,
         "includeAll": variable.every, "options": [],
     }  # fmt: skip

@@ -6,8 +6,8 @@ folds of its districts. So a month costs no more than a day. The newest minutes 
 store has folded them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -60,6 +60,15 @@ def only(filters: Filters) -> str:
 def home(measurement: str) -> str:
     """The bucket of a measurement, as Flux."""
     return f"v.defaultBucket + {text(KEPT)}" if measurement in RECORDS else "v.defaultBucket"
+
+
+def said(query: Query, column: str, words: Mapping[str, str], nothing: str) -> Query:
+    """The same rows with the values of a tag in the reader's words; `nothing` where there is none."""
+    known = ", ".join(f"{text(name)}: {text(word)}" for name, word in words.items())
+    value = f"dict.get(dict: [{known}], key: r.{column}, default: r.{column})" if words else f"r.{column}"
+    here = f'if exists r.{column} and r.{column} != "" then {value} else {text(nothing)}'
+    flux = f"{query.flux}\n  |> map(fn: (r) => ({{r with {column}: {here}}}))"
+    return replace(query, flux=f'import "dict"\n{flux}' if words else flux)
 
 
 def now(measurement: str, fields: Sequence[str], since: str, filters: Filters = TENANT) -> str:
@@ -189,13 +198,13 @@ BY_FIELD = '\n  |> group(columns: ["_field"])\n'
 
 
 def table(measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
-    """One row a device: its newest values and, as `_time`, when the server last heard of it."""
+    """One row a device, the highest first: its newest values and, as `_time`, when the server last heard of it."""
     keep = ", ".join(text(column) for column in ("device", "district", *fields, "_time"))
     body = (
         f"{now(measurement, (*fields, 'received_ms'), since, filters)}{BY_FIELD}"
         '  |> pivot(rowKey: ["tenant", "district", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
         "  |> map(fn: (r) => ({r with _time: time(v: r.received_ms * 1000000)}))\n"
-        f"  |> keep(columns: [{keep}])"
+        f"  |> keep(columns: [{keep}])\n  |> group()\n  |> sort(columns: [{text(fields[0])}], desc: true)"
     )
     return Query(body, measurement, (*fields, "received_ms"))
 
@@ -232,6 +241,27 @@ def moving(fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query
         '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")'
     )
     return Query(body, "vehicle", chosen)
+
+
+def at_work(since: str, filters: Filters = PLACE) -> Query:
+    """One row a vehicle: its newest position, speed and heading, and whether any of its equipment works."""
+    chosen = ("lat", "lon", "speed_kmh", "heading_deg", "brush", "pump", "lift")
+    on = " or ".join(f"(exists r.{name} and r.{name})" for name in ("brush", "pump", "lift"))
+    body = (
+        f"{now('vehicle', chosen, since, filters)}{BY_FIELD}"
+        '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
+        f"  |> filter(fn: (r) => exists r.lat and exists r.lon)\n  |> map(fn: (r) => ({{r with working: {on}}}))\n"
+        '  |> keep(columns: ["device", "lat", "lon", "working", "speed_kmh", "heading_deg"])'
+    )
+    return Query(body, "vehicle", chosen)
+
+
+def how_many_work(since: str, filters: Filters = TENANT) -> Query:
+    """How many vehicles have equipment at work."""
+    body = f'{at_work(since, filters).flux}\n  |> filter(fn: (r) => r.working, onEmpty: "keep")\n  |> group()'
+    return Query(
+        f'{body}\n  |> count(column: "working")\n  |> keep(columns: ["working"])', "vehicle", ("brush", "pump", "lift")
+    )
 
 
 def way(filters: Filters, fixes: int = 5000) -> Query:

@@ -9,6 +9,14 @@ from dashboards.grafana.names import CITY_MAP
 from dashboards.grafana.panels import ROWS, SOURCE, Json, Look, Panel, unit, words
 
 OUTLINE = "#40557a"
+MAP_PX = 840
+"""About how wide a map of a whole city is on a full-HD wall."""
+
+TILE_PX = 256
+"""Width of the whole world at zoom 0."""
+
+CLOSEST = 15
+"""Zoom of a map that has a single marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,11 @@ class View:
     lat: float
     lon: float
     zoom: float
+
+    @property
+    def reach_deg(self) -> float:
+        """Half the degrees of longitude of the city, and as much again: what lies further off is a wrong fix."""
+        return 360.0 * MAP_PX / TILE_PX / 2**self.zoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +48,17 @@ class Layer:
     link: tuple[str, str] | None = None
 
 
-def city_map(title: str, layers: Sequence[Layer], view: View) -> Panel:
-    """A map of the city with its layers of markers, the last on top."""
+def city_map(title: str, layers: Sequence[Layer], view: View, *, closely: bool = True) -> Panel:
+    """A map of the city with its layers of markers, the last on top. It looks at the first layer's markers `closely`,
+    or at the whole city.
+    """
     targets = [
         {"refId": chr(ord("A") + i), "datasource": SOURCE, "query": layer.query.flux} for i, layer in enumerate(layers)
     ]
     options: Json = {
         "basemap": _outline(),
         "layers": [_markers(layer, chr(ord("A") + i)) for i, layer in enumerate(layers)],
-        "view": {"id": "coords", "lat": view.lat, "lon": view.lon, "zoom": view.zoom, "allLayers": True},
+        "view": {"lat": view.lat, "lon": view.lon} | (_close(layers[0]) if closely else _whole(view)),
         "controls": {
             "showZoom": True, "mouseWheelZoom": True, "showAttribution": False, "showScale": True,
             "showMeasure": False, "showDebug": False,
@@ -63,6 +78,14 @@ def city_map(title: str, layers: Sequence[Layer], view: View) -> Panel:
         "options": options,
     }
     return Panel(body, 16, 16, tuple(layer.query for layer in layers))
+
+
+def _close(layer: Layer) -> Json:
+    return {"id": "fit", "allLayers": False, "layer": layer.name, "lastOnly": False, "padding": 10, "zoom": CLOSEST}
+
+
+def _whole(view: View) -> Json:
+    return {"id": "coords", "allLayers": True, "zoom": view.zoom}
 
 
 def _outline() -> Json:

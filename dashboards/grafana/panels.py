@@ -13,19 +13,23 @@ SOURCE: Json = {"type": "influxdb", "uid": DATASOURCE}
 CITY_POINTS = 120
 """Points a trend of many devices is asked for: enough for the eye, and quick over a month."""
 
+RANKS = 10
+"""Bars a ranking has room for."""
+
 ROWS = 5000
 """What tables and maps ask for: Grafana refuses an answer with more than ten times as many rows."""
 
 _UNITS = {
-    "%": "percent", "%LEL": "suffix: %LEL", "ppm": "ppm", "°C": "celsius", "V": "volt", "W": "watt", "A": "amp",
-    "kWh": "kwatth", "cm": "lengthcm", "mm/h": "suffix: mm/h", "km/h": "velocitykmh", "kg": "masskg", "km": "lengthkm",
-    "m": "lengthm", "°": "degree", "s": "s", "ms": "ms", "share": "percentunit", "/s": "cps", "": "short",
+    "%": "percent", "ppm": "ppm", "°C": "celsius", "V": "volt", "W": "watt", "A": "amp", "kWh": "kwatth",
+    "km/h": "velocitykmh", "°": "degree", "s": "dthms", "ms": "ms", "share": "percentunit", "": "short",
+    "time": "time:MM-DD HH:mm:ss",
 }  # fmt: skip
+"""Where Grafana has a unit that stays what it is: its lengths and weights turn 36,600 km into 36.6 Mm."""
 
 
 def unit(name: str) -> str:
     """Grafana's name of one of our units; one it does not know is written behind the number."""
-    return _UNITS.get(name) or f"suffix: {name}"
+    return _UNITS.get(name) or f"suffix:{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How values look. `words`: what is shown in place of a value, with its colour."""
+    """How values look. `words`: what is shown in place of a value, with its colour ("" leaves it as it is)."""
 
     unit: str = ""
     steps: Sequence[Step] = field(default_factory=plain)
@@ -72,7 +76,8 @@ def words(shown: Mapping[str, tuple[str, str]]) -> list[Json]:
     if not shown:
         return []
     options = {
-        value: {"text": text, "color": colour, "index": i} for i, (value, (text, colour)) in enumerate(shown.items())
+        value: {"text": text, "index": i} | ({"color": colour} if colour else {})
+        for i, (value, (text, colour)) in enumerate(shown.items())
     }
     return [{"type": "value", "options": options}]
 
@@ -86,7 +91,12 @@ def stat(title: str, query: Query, look: Look, link: str = "", background: bool 
         "showPercentChange": False, "percentChangeColorMode": "standard",
     }  # fmt: skip
     links = [{"title": title, "url": link, "targetBlank": False}] if link else []
-    return Panel(_panel("stat", title, [query], options, look.defaults() | {"links": links}), 4, 4, (query,))
+    nothing: Json = {
+        "type": "special",
+        "options": {"match": "null+nan", "result": {"text": look.empty, "color": GREY, "index": len(look.words)}},
+    }
+    shown = look.defaults() | {"links": links, "mappings": [*words(look.words), nothing]}
+    return Panel(_panel("stat", title, [query], options, shown), 4, 4, (query,))
 
 
 def gauge(title: str, query: Query, look: Look) -> Panel:
@@ -123,10 +133,11 @@ def _named(series: Sequence[Series]) -> list[Json]:
 def graph(title: str, series: Sequence[Series], look: Look, *, bars: bool = False, label: str = "") -> Panel:
     """Lines or stacked bars over time; thresholds as lines. `label`: the tag (or `_field`) that names a line."""
     limits = len(look.steps) > 1
+    look = replace(look, low=0.0) if bars and look.low is None else look
     custom: Json = {
         "drawStyle": "bars" if bars else "line",
-        "lineWidth": 1 if bars else 2,
-        "fillOpacity": 70 if bars else 10,
+        "lineWidth": 0 if bars else 2,
+        "fillOpacity": 80 if bars else 10,
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if bars else "none", "group": "A"},
@@ -140,7 +151,8 @@ def graph(title: str, series: Sequence[Series], look: Look, *, bars: bool = Fals
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
     queries = [one.query for one in series]
-    body = _panel("timeseries", title, queries, options, defaults, _named(series)) | {"maxDataPoints": CITY_POINTS}
+    body = _panel("timeseries", title, queries, options, defaults, _named(series))
+    body["maxDataPoints"] = CITY_POINTS // 2 if bars else CITY_POINTS
     return Panel(body, 12, 8, tuple(queries))
 
 
@@ -151,7 +163,7 @@ def timeline(title: str, series: Sequence[Series], look: Look, label: str = "") 
         defaults["displayName"] = f"${{__field.labels.{label}}}"
     options: Json = {
         "mergeValues": True, "showValue": "never", "alignValue": "left", "rowHeight": 0.9,
-        "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},
+        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom"},
         "tooltip": {"mode": "single", "sort": "none"},
     }  # fmt: skip
     queries = [one.query for one in series]
@@ -160,14 +172,15 @@ def timeline(title: str, series: Sequence[Series], look: Look, label: str = "") 
 
 
 def ranking(title: str, query: Query, look: Look, column: str) -> Panel:
-    """Bars of one row each; `column` names the row."""
+    """Bars of one row each, from 0; `column`, which is put first, names the row."""
     options: Json = {
-        "reduceOptions": {"calcs": [], "fields": "", "values": True, "limit": 20},
+        "reduceOptions": {"calcs": [], "fields": "", "values": True, "limit": RANKS},
+        "text": {"titleSize": 12, "valueSize": 14},
         "displayMode": "basic", "orientation": "horizontal", "showUnfilled": True, "valueMode": "color",
-        "sizing": "auto", "namePlacement": "left", "minVizHeight": 14, "minVizWidth": 8, "maxVizHeight": 300,
+        "sizing": "manual", "namePlacement": "left", "minVizHeight": 14, "minVizWidth": 8, "maxVizHeight": 40,
         "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
     }  # fmt: skip
-    shown = look.defaults()
+    shown = {"min": 0} | look.defaults() | {"displayName": "${__cell_0}"}
     body = _panel("bargauge", title, [query], options, shown)
     body["transformations"] = [{"id": "organize", "options": {"indexByName": {column: 0, "_value": 1}}}]
     return Panel(body, 8, 8, (query,))
@@ -186,7 +199,8 @@ def grid(title: str, query: Query, columns: Sequence[tuple[str, Json]]) -> Panel
         "footer": {"show": False, "reducer": ["sum"], "countRows": False, "fields": ""},
     }  # fmt: skip
     defaults: Json = {
-        "custom": {"align": "auto", "filterable": True, "cellOptions": {"type": "auto"}}, "mappings": [],
+        "custom": {"align": "auto", "filterable": False, "minWidth": 60, "cellOptions": {"type": "auto"}},
+        "mappings": [], "noValue": "-",
         "color": {"mode": "thresholds"}, "thresholds": {"mode": "absolute", "steps": plain(GOOD)},
     }  # fmt: skip
     body = _panel("table", title, [query], options, defaults, overrides)
@@ -199,7 +213,7 @@ def column(label: str, look: Look | None = None, *, link: tuple[str, str] | None
     """Properties of a table's column; `link`: title and address. With `look` steps or words the cell is coloured."""
     found: Json = {"displayName": label}
     if look is not None:
-        coloured = len(look.steps) > 1 or bool(look.words)
+        coloured = len(look.steps) > 1 or any(colour for _, colour in look.words.values())
         found |= {"unit": unit(look.unit), "mappings": words(look.words)}
         found |= {"decimals": look.decimals} if look.decimals is not None else {}
         if coloured:

@@ -1,6 +1,6 @@
 """Flux for what is no reading: alerts, judged work, and how the server does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dashboards.grafana.flux import TENANT, Filters, Query, home, now, only, ranged, text
 from dashboards.grafana.names import ALERT, INGEST, WORK
@@ -48,9 +48,11 @@ def alert_table(
              "acknowledged_by")  # fmt: skip
     keep = ", ".join(map(text, shown))
     still = "\n  |> filter(fn: (r) => r.open)" if only_open else ""
+    lasted = "if r.open then float(v: int(v: now()) - int(v: r._time)) / 1000000000.0 else r.duration_s"
     body = (
         f"{_alerts(start, filters, kinds, rules)}\n  |> filter(fn: (r) => {listed})\n  {_SIDE_BY_SIDE}{still}\n"
-        f'  |> sort(columns: ["_time"], desc: true)\n  |> limit(n: {n})\n  |> keep(columns: [{keep}])'
+        f'  |> sort(columns: ["_time"], desc: true)\n  |> limit(n: {n})\n'
+        f"  |> map(fn: (r) => ({{r with duration_s: {lasted}}}))\n  |> keep(columns: [{keep}])"
     )
     return Query(body, ALERT, fields)
 
@@ -141,17 +143,20 @@ def tasks_folded(name: str, fold: str, filters: Filters = TENANT, operation: str
     return Query(f'{body}\n  |> keep(columns: ["_value"])', WORK, (name,))
 
 
-def tasks_by(name: str, fold: str, by: str, filters: Filters = TENANT) -> Query:
-    """The same per value of a tag (`owner`, `operation`, `district`, `device`), lowest first."""
+def tasks_by(name: str, fold: str, by: str, filters: Filters = TENANT, *, highest: bool = False) -> Query:
+    """The same per value of a tag (`owner`, `operation`, `district`, `device`), lowest or `highest` first."""
+    first = "true" if highest else "false"
     body = (
         f'{_tasks([name], filters)}\n  |> toFloat()\n  |> group(columns: ["{by}"])\n  |> {fold}()\n  |> group()\n'
-        f'  |> sort(columns: ["_value"])\n  |> keep(columns: ["{by}", "_value"])\n  |> limit(n: 40)'
+        f'  |> sort(columns: ["_value"], desc: {first})\n  |> keep(columns: ["{by}", "_value"])\n  |> limit(n: 40)'
     )
     return Query(body, WORK, (name,))
 
 
-def tasks_daily(timezone: str, by: str = "", name: str = "met", fold: str = "mean", operation: str = "") -> Query:
-    """A figure of the tasks per day of that time zone."""
+def tasks_daily(
+    timezone: str, by: str = "", name: str = "met", fold: str = "mean", operation: str = "", per: float = 1.0
+) -> Query:
+    """A figure of the tasks per day of that time zone, in units of `per`."""
     columns = f'columns: ["{by}"]' if by else ""
     keep = f'["_time", "_value", "{by}"]' if by else '["_time", "_value"]'
     rows = _tasks([name], TENANT, operation).replace(
@@ -161,19 +166,24 @@ def tasks_daily(timezone: str, by: str = "", name: str = "met", fold: str = "mea
         f'import "date"\nimport "timezone"\n\noption location = timezone.location(name: {text(timezone)})\n\n'
         f"{rows}\n  |> toFloat()\n  |> group({columns})\n"
         f'  |> aggregateWindow(every: 1d, fn: {fold}, createEmpty: false, timeSrc: "_start")\n'
-        f"  |> keep(columns: {keep})"
+        + (f"  |> map(fn: (r) => ({{r with _value: r._value / {per}}}))\n" if per != 1.0 else "")
+        + f"  |> keep(columns: {keep})"
     )
     return Query(body, WORK, (name,))
 
 
-def task_table(filters: Filters = TENANT, operation: str = "", n: int = 200) -> Query:
-    """Judged tasks, the newest first."""
+def task_table(reasons: Mapping[str, str], filters: Filters = TENANT, operation: str = "", n: int = 200) -> Query:
+    """Judged tasks, the newest first, their reasons in the given words."""
+    why = '(if exists r.reasons then r.reasons else "")'
+    for name, word in {**reasons, ",": "; "}.items():
+        why = f"strings.replaceAll(v: {why}, t: {text(name)}, u: {text(word)})"
     fields = ("status", "reasons", "evidence", "coverage_pct", "work_duration_s", "passes", "missed_m", "overspeed_s",
               "empty_running_pct")  # fmt: skip
     keep = ", ".join(map(text, ("_time", "task", "device", "owner", "operation", *fields)))
     body = (
-        f"{_tasks(fields, filters, operation)}\n  {_SIDE_BY_SIDE}\n"
-        f'  |> sort(columns: ["_time"], desc: true)\n  |> limit(n: {n})\n  |> keep(columns: [{keep}])'
+        f'import "strings"\n\n{_tasks(fields, filters, operation)}\n  {_SIDE_BY_SIDE}\n'
+        f'  |> sort(columns: ["_time"], desc: true)\n  |> limit(n: {n})\n'
+        f"  |> map(fn: (r) => ({{r with reasons: {why}}}))\n  |> keep(columns: [{keep}])"
     )
     return Query(body, WORK, fields)
 

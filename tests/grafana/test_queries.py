@@ -200,6 +200,6 @@ def test_a_district_that_is_chosen_leaves_the_others_out(city: City) -> None:
 def test_tables_have_a_row_for_every_device_in_a_district_or_none(city: City) -> None:
     rows = city.ask(panel("gas", "探测器（24 小时内）"), 6)
     assert {cell for row in rows for cell in row if cell.startswith("gas-")} == {f"gas-{i}" for i in range(5)}
-    assert len(city.ask(panel("sanitation", "车辆位置"), 6)) == 5
+    assert len(city.ask(panel("home", "告警与车辆"), 6)) == 5
     (faulty,) = city.ask(panel("lights", "自报故障的路灯（1 小时内）"), 6)
     assert {"streetlight-4", "lamp"} <= set(faulty)

@@ -24,26 +24,26 @@ def board(scene: Scene) -> Board:
             *(_by_district(scene, kind) for kind in THINGS),
             graph(
                 say("各区亮灯比例", "Share of lamps lit, by district"),
-                [Series(flux.city_trend("streetlight", "on", "mean", "district"))],
+                [Series(scene.of_districts(flux.city_trend("streetlight", "on", "mean", "district")))],
                 lit,
                 label="district",
             ),
             graph(
                 say("各区最大积水", "Deepest water, by district"),
-                [Series(flux.city_trend("waterlogging", "depth_cm", "max", "district"))],
+                [Series(scene.of_districts(flux.city_trend("waterlogging", "depth_cm", "max", "district")))],
                 _unnamed(scene.look("waterlogging", "depth_cm")),
                 label="district",
             ),
             graph(
                 say("各区最高甲烷", "Highest methane, by district"),
-                [Series(flux.city_trend("gas", "methane_lel_pct", "max", "district"))],
+                [Series(scene.of_districts(flux.city_trend("gas", "methane_lel_pct", "max", "district")))],
                 _unnamed(scene.look("gas", "methane_lel_pct")),
                 label="district",
             ),
             graph(
-                say("路灯平均功率", "Mean power of a lamp"),
-                [Series(flux.city_trend("streetlight", "power_w", "mean", "district"))],
-                Look("W", plain(), decimals=0),
+                say("各区路灯平均功率", "Mean power of a lamp, by district"),
+                [Series(scene.of_districts(flux.city_trend("streetlight", "power_w", "mean", "district")))],
+                Look("W", plain(), decimals=0, low=0),
                 label="district",
             ),
             _battery(scene, "waterlogging"),
@@ -57,8 +57,8 @@ def board(scene: Scene) -> Board:
 
 def _by_district(scene: Scene, kind: str) -> Panel:
     found = scene.kind(kind)
-    query = flux.how_many(kind, "received_ms", scene.since(kind), filters=flux.PLACE, by="district")
-    return ranking(scene.say(f"在线{found.zh}：各区", f"{found.en}s reporting, by district"), query, Look(), "district")
+    query = scene.of_districts(flux.how_many(kind, "received_ms", scene.since(kind), filters=flux.PLACE, by="district"))
+    return ranking(scene.say(f"在线{found.zh}：各区", f"{found.en}s online, by district"), query, Look(), "district")
 
 
 def _battery(scene: Scene, kind: str) -> Panel:
@@ -68,4 +68,4 @@ def _battery(scene: Scene, kind: str) -> Panel:
 
 
 def _unnamed(look: Look) -> Look:
-    return Look(look.unit, look.steps, look.decimals)
+    return Look(look.unit, look.steps, look.decimals, low=0)

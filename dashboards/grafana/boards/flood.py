@@ -2,7 +2,16 @@
 
 from dashboards.grafana import flux, records
 from dashboards.grafana.board import Board
-from dashboards.grafana.boards.shared import alert_list, district, extreme, open_by_severity, reporting, tenant
+from dashboards.grafana.boards.shared import (
+    alert_list,
+    district,
+    district_column,
+    extreme,
+    open_by_severity,
+    reporting,
+    seen_column,
+    tenant,
+)
 from dashboards.grafana.colours import WATER, plain
 from dashboards.grafana.maps import Layer, city_map
 from dashboards.grafana.panels import Look, Panel, Series, column, graph, grid, ranking
@@ -21,8 +30,7 @@ def board(scene: Scene) -> Board:
         "depth_cm",
         scene.label(KIND, "depth_cm"),
         depth,
-        size=10,
-        text="name",
+        size=8,
     )
     return Board(
         "flood",
@@ -36,20 +44,20 @@ def board(scene: Scene) -> Board:
             city_map(say("积水深度", "Water depth"), [points], scene.material.view).sized(14, 18),
             ranking(
                 say("积水最深", "Deepest water"),
-                flux.worst(KIND, "depth_cm", "1h", 12),
+                flux.worst(KIND, "depth_cm", "1h", 10),
                 Look(depth.unit, depth.steps, decimals=1, low=0),
                 "device",
             ).sized(10, 9),
             graph(
                 say("各区最大积水", "Deepest water by district"),
-                [Series(flux.city_trend(KIND, "depth_cm", "max", "district"))],
-                Look(depth.unit, depth.steps, decimals=1),
+                [Series(scene.of_districts(flux.city_trend(KIND, "depth_cm", "max", "district")))],
+                Look(depth.unit, depth.steps, decimals=1, low=0),
                 label="district",
             ).sized(10, 9),
             graph(
                 say("各区最大雨强", "Heaviest rain by district"),
-                [Series(flux.city_trend(KIND, "rain_mm_h", "max", "district"))],
-                Look("mm/h", plain(), decimals=1),
+                [Series(scene.of_districts(flux.city_trend(KIND, "rain_mm_h", "max", "district")))],
+                Look("mm/h", plain(), decimals=1, low=0),
                 label="district",
             ),
             _points(scene).sized(12, 8),
@@ -64,8 +72,8 @@ def _points(scene: Scene) -> Panel:
     fields = ("depth_cm", "rain_mm_h", "battery_v")
     columns = [
         ("device", column(scene.say("内涝点", "Flood point"))),
-        ("district", column(scene.say("区", "District"))),
+        district_column(scene),
         *((field, column(scene.label(KIND, field), scene.look(KIND, field))) for field in fields),
-        ("_time", column(scene.say("最近上报", "Last seen"))),
+        seen_column(scene),
     ]
     return grid(scene.say("内涝点（24 小时内）", "Flood points, last 24 h"), flux.table(KIND, fields, "24h"), columns)

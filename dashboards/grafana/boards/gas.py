@@ -7,9 +7,11 @@ from dashboards.grafana.boards.shared import (
     alert_list,
     alerts_over_time,
     district,
+    district_column,
     extreme,
     open_by_severity,
     reporting,
+    seen_column,
     tenant,
 )
 from dashboards.grafana.maps import Layer, city_map
@@ -29,7 +31,7 @@ def board(scene: Scene) -> Board:
         "methane_lel_pct",
         scene.label(KIND, "methane_lel_pct"),
         scene.look(KIND, "methane_lel_pct"),
-        size=9,
+        size=8,
         link=(say("查看曲线", "Show its course"), scene.link("gas", device=DEVICE_LINK)),
     )
     return Board(
@@ -56,7 +58,7 @@ def board(scene: Scene) -> Board:
 def _course(scene: Scene, field: str) -> Panel:
     """Highest value (oxygen: the lowest) of the chosen detectors."""
     fold, said = ("min", scene.say("最低", "lowest")) if field == "o2_pct" else ("max", scene.say("最高", "highest"))
-    title = f"{scene.label(KIND, field)} ({said})"
+    title = scene.say(f"{scene.label(KIND, field)}（{said}）", f"{scene.label(KIND, field)} ({said})")
     look = scene.look(KIND, field)
     return graph(
         title,
@@ -68,9 +70,9 @@ def _course(scene: Scene, field: str) -> Panel:
 def _detectors(scene: Scene) -> Panel:
     columns = [
         ("device", column(scene.say("探测器", "Detector"))),
-        ("district", column(scene.say("区", "District"))),
+        district_column(scene),
         *((field, column(scene.label(KIND, field), scene.look(KIND, field))) for field in (*MEASURED, "battery_v")),
-        ("_time", column(scene.say("最近上报", "Last seen"))),
+        seen_column(scene),
     ]
     query = flux.table(KIND, (*MEASURED, "battery_v"), "24h")
     return grid(scene.say("探测器（24 小时内）", "Detectors, last 24 h"), query, columns)

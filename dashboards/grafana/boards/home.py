@@ -11,13 +11,13 @@ from dashboards.grafana.boards.shared import (
     met_share,
     open_by_severity,
     reporting,
-    severity_words,
     tenant,
 )
 from dashboards.grafana.colours import GOOD, GREY
 from dashboards.grafana.maps import Layer, city_map
 from dashboards.grafana.panels import Look, flags, stat
 from dashboards.grafana.scene import Scene
+from dashboards.grafana.words import severity_words
 
 
 def board(scene: Scene) -> Board:
@@ -25,7 +25,7 @@ def board(scene: Scene) -> Board:
     say = scene.say
     working = stat(
         say("作业中车辆", "Vehicles at work"),
-        flux.how_many("vehicle", "brush", scene.since("vehicle"), "r._value"),
+        flux.how_many_work(scene.since("vehicle")),
         Look(empty="0"),
         scene.link("sanitation"),
     )
@@ -33,9 +33,9 @@ def board(scene: Scene) -> Board:
     where = [
         Layer(
             say("车辆", "Vehicles"),
-            flux.moving(("speed_kmh", "brush"), scene.since("vehicle"), flux.TENANT),
-            "brush",
-            say("扫刷", "Brush"),
+            flux.at_work(scene.since("vehicle"), flux.TENANT),
+            "working",
+            say("作业状态", "At work"),
             Look(words=flags(say("作业", "working"), say("未作业", "not working"), GOOD, GREY)),
             size=5,
             link=(say("查看车辆", "Show vehicle"), scene.link("vehicle", device=DEVICE_LINK)),
@@ -59,7 +59,7 @@ def board(scene: Scene) -> Board:
             reporting(scene, "waterlogging").sized(3, 4),
             reporting(scene, "gas").sized(3, 4),
             reporting(scene, "vehicle").sized(3, 4),
-            city_map(say("告警与车辆", "Alerts and vehicles"), where, scene.material.view).sized(16, 16),
+            city_map(say("告警与车辆", "Alerts and vehicles"), where, scene.material.view, closely=False).sized(16, 16),
             lit_share(scene),
             met_share(scene),
             extreme(scene, "waterlogging", "depth_cm", "max", "最大积水", "Deepest water", "flood"),

@@ -2,8 +2,9 @@
 
 from dashboards.grafana import flux, records
 from dashboards.grafana.board import Board
+from dashboards.grafana.boards import work
 from dashboards.grafana.boards.shared import alert_list, alerts_over_time, extreme, lit_share, met_share, tenant
-from dashboards.grafana.colours import BAD, plain, target_steps, trouble_steps
+from dashboards.grafana.colours import plain, trouble_steps
 from dashboards.grafana.names import ALERT, WORK
 from dashboards.grafana.panels import Look, Series, graph, notice, ranking, stat
 from dashboards.grafana.scene import Scene
@@ -13,7 +14,7 @@ STREET_RULES = "^(streetlight|waterlogging|route|vehicle[.]illegal)"
 
 def board(scene: Scene) -> Board:
     """Seventh page."""
-    say, timezone = scene.say, scene.material.timezone
+    say = scene.say
     lit = Look("share", plain(), low=0, high=1, name=say("亮灯比例", "lit"))
     return Board(
         "image",
@@ -23,7 +24,7 @@ def board(scene: Scene) -> Board:
             notice(
                 say("本页数据范围", "What this page can show"),
                 say(
-                    "市容由实测数据反映：照明、道路清扫、积水、违规停车和倾倒。**没有视频识别的数据类型**，占道经营、暴露垃圾等不在其中。",
+                    "市容由实测数据反映：照明、道路清扫、积水、违规停车和倾倒。**没有视频识别的数据类型**，占道经营、暴露垃圾等不在本页。",
                     "The city's image as far as it is measured: light, swept roads, standing water, illegal stops and "
                     "dumping. **There is no kind for video analysis**, so street vendors or litter are not in here.",
                 ),
@@ -35,10 +36,10 @@ def board(scene: Scene) -> Board:
             stat(
                 say("平均清扫覆盖率", "Mean coverage of roads"),
                 records.tasks_folded("coverage_pct", "mean"),
-                Look("%", target_steps(warning=85, good=95), decimals=1),
+                work.COVERAGE,
             ),
             stat(
-                say("漏扫长度", "Missed road"),
+                say("漏作业长度", "Missed road"),
                 records.tasks_folded("missed_m", "sum"),
                 Look("m", trouble_steps(warning=500, bad=5000), decimals=0, empty="0"),
             ),
@@ -54,16 +55,11 @@ def board(scene: Scene) -> Board:
                 [Series(flux.city_trend("streetlight", "on", "mean", "", flux.TENANT))],
                 lit,
             ),
-            graph(
-                say("每日漏扫长度", "Missed road by day"),
-                [Series(records.tasks_daily(timezone, "", "missed_m", "sum"), say("漏扫", "missed"), BAD)],
-                Look("m", plain()),
-                bars=True,
-            ),
+            work.missed_daily(scene),
             ranking(
                 say("覆盖率：各区", "Coverage by district"),
-                records.tasks_by("coverage_pct", "mean", "district"),
-                Look("%", target_steps(warning=85, good=95), low=0, high=100),
+                scene.of_districts(records.tasks_by("coverage_pct", "mean", "district")),
+                work.COVERAGE,
                 "district",
             ).sized(12, 8),
             alerts_over_time(scene, rules=STREET_RULES),

@@ -2,9 +2,9 @@
 
 from dashboards.grafana import flux, records
 from dashboards.grafana.board import Board
-from dashboards.grafana.boards.sanitation import task_list
 from dashboards.grafana.boards.shared import tenant
-from dashboards.grafana.colours import GOOD, plain
+from dashboards.grafana.boards.work import HOUR_S, task_list
+from dashboards.grafana.colours import ACCENT, GOOD, plain
 from dashboards.grafana.names import WORK
 from dashboards.grafana.panels import Look, Series, graph, notice, stat
 from dashboards.grafana.scene import Scene
@@ -15,6 +15,7 @@ SPRINKLE = "sprinkle"
 def board(scene: Scene) -> Board:
     """Fourth page."""
     say, timezone = scene.say, scene.material.timezone
+    rain = flux.city_trend("waterlogging", "rain_mm_h", "max", "district", flux.TENANT)
     return Board(
         "landscaping",
         "园林绿化",
@@ -24,12 +25,12 @@ def board(scene: Scene) -> Board:
                 say("本页数据范围", "What this page can show"),
                 say(
                     "**目前没有园林设备类型**：没有土壤湿度、灌溉阀门、古树名木等数据，本页不编造数据。"
-                    "下面只有与绿化有关的两项实测：内涝点的雨强，洒水作业的判定结果。"
-                    "新增设备类型只需在 `ingest/kinds/` 加一个文件。",
+                    "下面只有与绿化有关的两项实测：内涝点的雨强，洒水作业的判定结果。",
                     "**There is no device kind for landscaping yet**: no soil moisture, valves or trees, and nothing "
                     "is made up here. Below are the two measured things that bear on green areas: rain at the flood "
-                    "points, and sprinkling as it was judged. A new kind of device is one file in `ingest/kinds/`.",
+                    "points, and sprinkling as it was judged.",
                 ),
+                height=3,
             ),
             stat(
                 say("当前最大雨强", "Heaviest rain now"),
@@ -51,18 +52,20 @@ def board(scene: Scene) -> Board:
             ).sized(6, 5),
             graph(
                 say("各区最大雨强", "Heaviest rain by district"),
-                [Series(flux.city_trend("waterlogging", "rain_mm_h", "max", "district", flux.TENANT))],
-                Look("mm/h", plain(), decimals=1),
+                [Series(scene.of_districts(rain))],
+                Look("mm/h", plain(), decimals=1, low=0),
                 label="district",
             ),
             graph(
-                say("每日洒水时长", "Sprinkling by day"),
+                say("每日洒水时长", "Hours of sprinkling by day"),
                 [
                     Series(
-                        records.tasks_daily(timezone, "", "work_duration_s", "sum", SPRINKLE), say("洒水", "sprinkling")
+                        records.tasks_daily(timezone, "", "work_duration_s", "sum", SPRINKLE, per=HOUR_S),
+                        say("洒水", "sprinkling"),
+                        ACCENT,
                     )
                 ],
-                Look("s", plain()),
+                Look("h", plain(), decimals=1),
                 bars=True,
             ),
             task_list(scene, operation=SPRINKLE),

@@ -2,7 +2,15 @@
 
 from dashboards.grafana import flux
 from dashboards.grafana.board import Board
-from dashboards.grafana.boards.shared import alert_list, district, lit_share, open_by_severity, reporting, tenant
+from dashboards.grafana.boards.shared import (
+    alert_list,
+    district,
+    district_column,
+    lit_share,
+    open_by_severity,
+    reporting,
+    tenant,
+)
 from dashboards.grafana.colours import GREY, LAMP, plain
 from dashboards.grafana.maps import Layer, city_map
 from dashboards.grafana.panels import Look, Panel, Series, column, flags, graph, grid, timeline
@@ -34,19 +42,19 @@ def board(scene: Scene) -> Board:
             city_map(say("路灯状态", "Lamps"), [lamps], scene.material.view).sized(14, 18),
             graph(
                 say("各区亮灯比例", "Share of lamps lit, by district"),
-                [Series(flux.city_trend(KIND, "on", "mean", "district"))],
+                [Series(scene.of_districts(flux.city_trend(KIND, "on", "mean", "district")))],
                 Look("share", plain(), low=0, high=1),
                 label="district",
             ).sized(10, 9),
             graph(
                 say("各区平均功率", "Mean power by district"),
-                [Series(flux.city_trend(KIND, "power_w", "mean", "district"))],
-                Look("W", plain(), decimals=0),
+                [Series(scene.of_districts(flux.city_trend(KIND, "power_w", "mean", "district")))],
+                Look("W", plain(), decimals=0, low=0),
                 label="district",
             ).sized(10, 9),
             timeline(
-                say("开关状态（前 40 盏）", "On and off, first 40 lamps"),
-                [Series(flux.states(KIND, "on", 40))],
+                say("开关状态（编号最前的 20 盏）", "On and off, the first 20 lamps"),
+                [Series(flux.states(KIND, "on", 20))],
                 lit,
                 label="device",
             ).sized(24, 12),
@@ -61,9 +69,9 @@ def board(scene: Scene) -> Board:
 def _faulty(scene: Scene) -> Panel:
     columns = [
         ("device", column(scene.say("路灯", "Lamp"))),
-        ("district", column(scene.say("区", "District"))),
+        district_column(scene),
         ("_value", column(scene.label(KIND, "fault"))),
-        ("_time", column(scene.say("上报时间", "Said at"))),
+        ("_time", column(scene.say("上报时间", "Said at"), Look("time"), width=130)),
     ]
     title = scene.say("自报故障的路灯（1 小时内）", "Lamps that report a fault, last hour")
     return grid(title, flux.saying(KIND, "fault", "1h"), columns)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from citywarden.model.alert import Severity
 from dashboards.grafana import flux, records
 from dashboards.grafana.board import Variable
-from dashboards.grafana.colours import BAD, GOOD, GREY, SEVERITY, WARNING, plain, target_steps, trouble_steps
+from dashboards.grafana.colours import GREY, plain, target_steps
 from dashboards.grafana.names import ALERT, DEVICE, WORK
-from dashboards.grafana.panels import Look, Panel, Series, column, graph, grid, stat
+from dashboards.grafana.panels import Json, Look, Panel, Series, column, graph, grid, stat
 from dashboards.grafana.scene import Scene
+from dashboards.grafana.words import severity_words, status_words
 
 DEVICE_LINK = "${__data.fields.device}"
 
@@ -19,33 +19,6 @@ def tenant(*measurements: str) -> Variable:
 
 def district(*measurements: str) -> Variable:
     return Variable("district", "区", "District", measurements)
-
-
-def severity_words(scene: Scene) -> dict[str, tuple[str, str]]:
-    """The contract's words of severities in the reader's language, in their colours."""
-    said = {
-        Severity.CRITICAL: scene.say("紧急", "critical"),
-        Severity.MAJOR: scene.say("重要", "major"),
-        Severity.MINOR: scene.say("一般", "minor"),
-        Severity.INFO: scene.say("提示", "info"),
-    }
-    return {severity.word: (text, SEVERITY[severity]) for severity, text in said.items()}
-
-
-def status_words(scene: Scene) -> dict[str, tuple[str, str]]:
-    return {
-        "firing": (scene.say("告警中", "firing"), BAD),
-        "acknowledged": (scene.say("已确认", "acknowledged"), WARNING),
-        "resolved": (scene.say("已恢复", "resolved"), GOOD),
-    }
-
-
-def verdict_words(scene: Scene) -> dict[str, tuple[str, str]]:
-    return {
-        "met": (scene.say("达标", "met"), GOOD),
-        "not_met": (scene.say("未达标", "not met"), BAD),
-        "not_judged": (scene.say("未判定", "not judged"), GREY),
-    }
 
 
 def open_by_severity(scene: Scene, kinds: Sequence[str] = (), rules: str = "") -> list[Panel]:
@@ -62,7 +35,8 @@ def reporting(scene: Scene, kind: str) -> Panel:
     """How many devices of a kind have sent something lately."""
     found = scene.kind(kind)
     query = flux.how_many(kind, "received_ms", scene.since(kind))
-    return stat(scene.say(f"在线{found.zh}", f"{found.en}s reporting"), query, Look(empty="0")).sized(4, 4)
+    title = scene.say(f"在线{found.zh}", "Vehicles online" if kind == "vehicle" else f"{found.en}s online")
+    return stat(title, query, Look(empty="0")).sized(4, 4)
 
 
 def lit_share(scene: Scene, filters: flux.Filters = flux.TENANT) -> Panel:
@@ -105,18 +79,28 @@ def alert_list(
         title = ("未恢复的告警", "Open alerts") if only_open else ("告警记录", "Alerts")
     query = records.alert_table(scene.summary, only_open=only_open, kinds=kinds, rules=rules)
     columns = [
-        ("_time", column(scene.say("时间", "Raised"), width=170)),
+        ("_time", column(scene.say("时间", "Raised"), Look("time"), width=130)),
         ("severity", column(scene.say("等级", "Severity"), Look(words=severity_words(scene)), width=90)),
         ("status", column(scene.say("状态", "Status"), Look(words=status_words(scene)), width=110)),
         (scene.summary, column(scene.say("内容", "What"))),
         ("device", column(scene.say("对象", "Subject"), width=130)),
-        ("district", column(scene.say("区", "District"), width=90)),
-        ("rule", column(scene.say("规则", "Rule"), width=180)),
+        district_column(scene),
+        ("rule", column(scene.say("规则", "Rule"), width=170)),
         ("value", column(scene.say("数值", "Value"), Look(decimals=1), width=80)),
-        ("duration_s", column(scene.say("持续", "Lasted"), Look("s"), width=90)),
-        ("acknowledged_by", column(scene.say("确认人", "Acknowledged by"), width=120)),
+        ("duration_s", column(scene.say("持续", "Lasted"), Look("s"), width=100)),
+        ("acknowledged_by", column(scene.say("确认人", "Taken by"), width=110)),
     ]
     return grid(scene.say(*title), query, columns)
+
+
+def district_column(scene: Scene) -> tuple[str, Json]:
+    """The column of a table with the district, in the reader's language."""
+    return "district", column(scene.say("区", "District"), Look(words=scene.district_words), width=100)
+
+
+def seen_column(scene: Scene) -> tuple[str, Json]:
+    """The column with the time a device was heard of last."""
+    return "_time", column(scene.say("最近上报", "Last seen"), Look("time"), width=130)
 
 
 def alerts_over_time(scene: Scene, kinds: Sequence[str] = (), rules: str = "") -> Panel:
@@ -125,9 +109,4 @@ def alerts_over_time(scene: Scene, kinds: Sequence[str] = (), rules: str = "") -
         Series(records.alerts_raised(word, kinds=kinds, rules=rules), said, colour)
         for word, (said, colour) in reversed(severity_words(scene).items())
     ]
-    return graph(scene.say("新增告警", "Alerts raised"), series, Look(decimals=0), bars=True)
-
-
-def share_missing_rate(scene: Scene) -> Look:
-    """A look for counts of things that should be none."""
-    return Look(steps=trouble_steps(warning=1, bad=10), empty="0", name=scene.say("数量", "Count"))
+    return graph(scene.say("新增告警", "Alerts raised"), series, Look(), bars=True)
