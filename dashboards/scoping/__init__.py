@@ -10,6 +10,7 @@ from functools import partial
 from citywarden.model.identity import Identity
 from dashboards.scoping.desks import TenantDirectory, TenantInbox, TenantLetters, TenantWork
 from dashboards.scoping.dispatch import TenantDispatch
+from dashboards.scoping.enrolment import TenantClaims, TenantEnrolment
 from dashboards.scoping.live import TenantLive
 from dashboards.scoping.store import TenantStore
 from dashboards.sources import Health, Sources
@@ -39,6 +40,8 @@ def narrowed(sources: Sources, tenant: str) -> Sources:
         "letters": TenantLetters(sources.letters, tenant),
         "devices": TenantDirectory(sources.devices, tenant),
         "dispatch": None if sources.dispatch is None else TenantDispatch(sources.dispatch, inbox, tenant),
+        "enrolment": None if sources.enrolment is None else TenantEnrolment(sources.enrolment, tenant),
+        "claims": None if sources.claims is None else TenantClaims(sources.claims, tenant),
         "health": partial(_health, sources),
         "metrics": _no_metrics,
     }
