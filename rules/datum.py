@@ -4,8 +4,9 @@ from typing import Protocol
 
 import numpy as np
 
+from citywarden.columns import Bools, Floats, Ints
 from citywarden.coordinates import in_china, project
-from rules.footprint import possible, read_as
+from rules.footprint import READINGS, possible, read_as
 from rules.points import Points
 from rules.raster import Roads
 from rules.tasktable import TaskTable
@@ -23,23 +24,33 @@ class Ground(Protocol):
     def settings(self) -> WorkSettings: ...
 
 
-def misread(ground: Ground, number: int, points: Points) -> bool:
-    """Would the fixes lie on the road of task `number` (median inside the buffer) were the track, or the plan, GCJ-02
-    or BD-09? Outside China nothing is misread.
+def misread(ground: Ground, which: Ints, group: Ints, points: Points) -> Bools:
+    """(m,): would a task's fixes lie on its road (median inside the buffer) were the track, or the plan, GCJ-02 or
+    BD-09? Outside China nothing is misread, nor is a task without fixes.
 
-    A road that most fixes are too far from for any shift is ruled out by a box: it saves nearly all of the work.
+    `which`: numbers of m tasks; `group[i]`: which of them fix i is held against, ascending. A road that most fixes are
+    too far from for any shift is ruled out by a box: that saves nearly all of the work.
     """
-    road = int(ground.table.road[number])
-    if not len(points):
-        return False
-    readings = np.flatnonzero(possible(ground.roads.footprint[road], points.lat, points.lon)).tolist()
-    if not readings or not in_china(points.lat, points.lon).all():
-        return False
-    central = float(ground.roads.segments.meridian[road])
-    buffer_m = max(float(ground.table.buffer_m[number]), ground.settings.unknown_accuracy_buffer_m)
-    here = np.full(len(points), road)
-    for reading in readings:
-        located = ground.roads.locate(here, *project(*read_as(points.lat, points.lon, reading), central))
-        if np.median(located.distance_m) <= buffer_m:
-            return True
-    return False
+    table, roads, lat, lon = ground.table, ground.roads, points.lat, points.lon
+    count, road = np.bincount(group, minlength=len(which)), table.road[which]
+    found = np.zeros(len(which), np.bool_)
+    abroad = np.bincount(group, ~in_china(lat, lon), len(which)) > 0
+    worth = possible(roads.footprint[road], group, lat, lon) & ~abroad[:, None]
+    buffer_m = np.maximum(table.buffer_m[which], ground.settings.unknown_accuracy_buffer_m)
+    for reading in range(READINGS):
+        todo = worth[:, reading] & ~found
+        if not todo.any():
+            continue
+        rows = np.flatnonzero(todo[group])
+        there = road[group[rows]]
+        central = roads.segments.meridian[there]
+        located = roads.locate(there, *project(*read_as(lat[rows], lon[rows], reading), central))
+        found[todo] = _medians(located.distance_m, group[rows], count[todo]) <= buffer_m[todo]
+    return found
+
+
+def _medians(values: Floats, group: Ints, count: Ints) -> Floats:
+    """Median of each group; `count`: how many values each has, at least one."""
+    ordered = values[np.lexsort((values, group))]
+    start = np.cumsum(count) - count
+    return np.asarray((ordered[start + (count - 1) // 2] + ordered[start + count // 2]) / 2)

@@ -40,8 +40,15 @@ def _boxes(lat: Floats, lon: Floats, starts: Ints) -> Floats:
     return np.stack([low_lon - _LON_DEG, low_lat - _LAT_DEG, high_lon + _LON_DEG, high_lat + _LAT_DEG], axis=1)
 
 
-def possible(box: Floats, lat: Floats, lon: Floats) -> Bools:
-    """(READINGS,): whether most fixes lie in the road's box, without which their median cannot lie on the road."""
-    west, south, east, north = (box[:, side, None] for side in range(4))
-    within = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
-    return np.asarray(2 * within.sum(axis=1) > len(lat))
+def possible(boxes: Floats, group: Ints, lat: Floats, lon: Floats) -> Bools:
+    """(m, READINGS): whether most fixes lie in the box, without which their median cannot lie on the road.
+
+    `boxes`: (m, READINGS, 4), of m tasks; `group[i]`: the task that fix i is held against.
+    """
+    count = np.bincount(group, minlength=len(boxes))
+    most = np.zeros((len(boxes), READINGS), np.bool_)
+    for reading in range(READINGS):
+        west, south, east, north = boxes[group, reading].T
+        within = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+        most[:, reading] = 2 * np.bincount(group, within, len(boxes)) > count
+    return most

@@ -133,10 +133,14 @@ def _too_coarse(court: Court, case: Case) -> Bools:
 def _suspect(court: Court, case: Case, sums: Sums) -> set[int]:
     """Tasks that cover nothing because track and plan are in different datums."""
     far = case.located.distance_m > court.settings.deviation_m
-    many = np.bincount(case.steps.task, far & case.on, len(case.which))
-    found = set()
-    for k in np.flatnonzero((case.coverage.covered_m == 0) & (many >= _MANY)).tolist():
-        mine = np.flatnonzero((case.steps.task == k) & case.on)
-        if 2 * many[k] > len(mine) and misread(court, int(case.which[k]), case.points.take(mine)):
-            found.add(k)
-    return found
+    task, count = case.steps.task, len(case.which)
+    many = np.bincount(task, far & case.on, count)
+    working = np.bincount(task, case.on, count)
+    asked = np.flatnonzero((case.coverage.covered_m == 0) & (many >= _MANY) & (2 * many > working))
+    if not len(asked):
+        return set()
+    place = np.full(count, -1, np.int64)
+    place[asked] = np.arange(len(asked))
+    mine = np.flatnonzero(case.on & (place[task] >= 0))
+    found = misread(court, case.which[asked], place[task[mine]], case.points.take(mine))
+    return set(asked[found].tolist())

@@ -122,10 +122,11 @@ def _episode(names: Sequence[VehicleKey], event: Event, task: str) -> Episode:
 def _misread(situation: Situation, event: Event) -> bool:
     """The fixes of the run lie on one of the roads the vehicle should be on, read in another datum."""
     table = situation.court.table
-    run = situation.history.gather(_one(event.slot), _one(event.run_ms), _one(event.at_ms + 1))
-    run = run.take(run.flags & VALID != 0)
-    mine = (table.slot == event.slot) & (table.start_ms <= event.at_ms) & (table.end_ms >= event.at_ms)
-    return any(misread(situation.court, number, run) for number in np.flatnonzero(mine).tolist())
+    which = np.flatnonzero((table.slot == event.slot) & (table.start_ms <= event.at_ms) & (table.end_ms >= event.at_ms))
+    from_ms, to_ms = np.full_like(which, event.run_ms), np.full_like(which, event.at_ms + 1)
+    runs = situation.history.gather(table.slot[which], from_ms, to_ms)
+    runs = runs.take(runs.flags & VALID != 0)
+    return bool(misread(situation.court, which, runs.group, runs).any())
 
 
 def _how_far(court: Court, event: Event) -> float:

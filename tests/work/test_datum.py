@@ -10,7 +10,7 @@ from citywarden.model.work import Coordinates
 from rules import work
 from rules.datum import Ground, misread
 from rules.footprint import read_as
-from rules.points import NONE, Points
+from rules.points import NONE, Points, concatenate
 from tests.work.scene import SETTINGS, START_MS, line, task
 
 LAT_M, LON_M = 1 / 110_600, 1 / 100_000
@@ -31,6 +31,11 @@ def fixes(lat: list[float], lon: list[float]) -> Points:
         START_MS + 1000 * np.arange(count), np.array(lat), np.array(lon), nothing, nothing, nothing,
         np.zeros(count, np.uint16),
     )  # fmt: skip
+
+
+def quick(ground: Ground, number: int, points: Points) -> bool:
+    """One task alone."""
+    return bool(misread(ground, np.array([number]), np.zeros(len(points), np.int64), points)[0])
 
 
 def long_way_round(ground: Ground, number: int, points: Points) -> bool:
@@ -80,7 +85,7 @@ def test_the_box_rules_out_nothing_that_is_there(
     lat, lon = lat + there[:, 1] * LAT_M, lon + there[:, 0] * LON_M
     away = [(start[0] + y * LAT_M, start[1] + x * LON_M) for x, y in elsewhere]
     points = fixes([*lat.tolist(), *(a for a, _ in away)], [*lon.tolist(), *(b for _, b in away)])
-    assert misread(ground, 0, points) == long_way_round(ground, 0, points)
+    assert quick(ground, 0, points) == long_way_round(ground, 0, points)
 
 
 @pytest.mark.parametrize(("datum", "reading"), [("gcj02", 0), ("bd09", 2)])
@@ -88,7 +93,7 @@ def test_fixes_in_another_datum_are_found_out(datum: str, reading: int) -> None:
     road = line((0, 0), (0, 1000))
     lat, lon = np.array([b for _, b in road]), np.array([a for a, _ in road])
     there = from_wgs84(lat, lon, datum)
-    assert misread(court(road), 0, fixes(there[0].tolist(), there[1].tolist()))
+    assert quick(court(road), 0, fixes(there[0].tolist(), there[1].tolist()))
     back = read_as(*there, reading)
     assert np.allclose(back[0], lat, atol=1e-8)
     assert np.allclose(back[1], lon, atol=1e-8)
@@ -99,11 +104,26 @@ def test_each_road_has_its_own_box() -> None:
     track = np.array(line((5100, 5000), (5900, 5000)))
     lat, lon = from_wgs84(track[:, 1], track[:, 0], "gcj02")
     points = fixes(lat.tolist(), lon.tolist())
-    assert [misread(ground, number, points) for number in (0, 1)] == [False, True]
+    assert [quick(ground, number, points) for number in (0, 1)] == [False, True]
 
 
 def test_nothing_is_misread_without_fixes_or_outside_china() -> None:
-    assert not misread(court(line((0, 0), (1000, 0))), 0, NONE)
+    assert not quick(court(line((0, 0), (1000, 0))), 0, NONE)
     there = ((8.54, 47.37), (8.55, 47.37))
     points = fixes([47.37] * 7, [8.545] * 7)
-    assert not misread(court(there), 0, points)
+    assert not quick(court(there), 0, points)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.sampled_from(["gcj02", "bd09", "wgs84"]))))
+def test_many_tasks_at_once_are_as_each_alone(asked: list[tuple[int, int, str]]) -> None:
+    ground = court(*(line((3000 * i, 900 * i), (3000 * i + 1000, 900 * i)) for i in range(4)))
+    runs = []
+    for number, count, datum in asked:
+        track = np.array(line((3000 * number + 100, 900 * number), (3000 * number + 900, 900 * number)))
+        lat, lon = from_wgs84(np.linspace(*track[:, 1], count), np.linspace(*track[:, 0], count), datum)
+        runs.append(fixes(lat.tolist(), lon.tolist()))
+    which = np.array([number for number, _, _ in asked], np.int64)
+    group = np.repeat(np.arange(len(asked)), [count for _, count, _ in asked])
+    together = misread(ground, which, group, concatenate(runs))
+    assert together.tolist() == [quick(ground, int(n), run) for n, run in zip(which, runs, strict=True)]
