@@ -21,6 +21,7 @@ from dashboards.api.caseevidence import evidence
 from dashboards.api.cases import cases
 from dashboards.api.deliveries import deliveries
 from dashboards.api.dispatch import dispatch
+from dashboards.api.enrolment import claims, enrolment
 from dashboards.api.handling import handling
 from dashboards.api.problems import MEDIA_TYPE, Problem, handle_problems
 from dashboards.api.rights import identity_of
@@ -64,6 +65,10 @@ def build_api(sources: Sources) -> FastAPI:
         api.include_router(evidence(sources, sources.cases))
     if sources.access is not None:
         api.include_router(access(sources, sources.access))
+    if sources.enrolment is not None:
+        api.include_router(enrolment(sources, sources.enrolment))
+    if sources.claims is not None:
+        api.include_router(claims(sources, sources.claims))
     for router in (things(sources), dispatch(sources), work(sources), server(sources)):
         api.include_router(router)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
