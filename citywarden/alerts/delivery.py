@@ -47,6 +47,7 @@ class Round:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     ready_ms: int = 0
     failed_ms: int = 0
+    seen_ms: int = 0
     held: bool = False
     disabled: str | None = None
     trouble: str | None = None
@@ -216,6 +217,11 @@ class Courier:
                     self._resume(round_)
                 continue
             now_ms = self._clock_ms()
+            if now_ms < round_.seen_ms:
+                # The clock was set back; what was worked out by the old one would be waited for twice.
+                round_.failed_ms = round_.ready_ms = now_ms
+                round_.pace = pace.Pace(round_.pace.per_min)
+            round_.seen_ms = now_ms
             ready_ms = max(round_.ready_ms, pace.ready_ms(round_.pace, now_ms))
             if ready_ms <= now_ms:
                 return

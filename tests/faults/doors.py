@@ -128,7 +128,7 @@ class WriteDoor(Listening):
         inner_reader, inner_writer = None, None
         try:
             while True:
-                head, body = await _request(reader)
+                head, body = await read_request(reader)
                 write = head.startswith(b"POST /api/v2/write")
                 self.writes += write
                 try:
@@ -150,7 +150,8 @@ class WriteDoor(Listening):
                 inner_writer.close()
 
 
-async def _request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+async def read_request(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Head and body of a request."""
     head = await reader.readuntil(b"\r\n\r\n")
     return head, await reader.readexactly(_length(head) or 0)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 from sqlalchemy import Engine, text
 
-from citywarden.alerts.receiver import Received
+from tests.faults.dispatcher import Message
 from tests.faults.traffic import Mark, leak_name
 
 
@@ -58,13 +58,12 @@ def dead(engine: Engine) -> int:
         return int(connection.execute(text("SELECT count(*) FROM dead_letter")).scalar_one())
 
 
-def told(messages: Sequence[Received]) -> Mapping[tuple[str, str], set[str]]:
+def told(messages: Sequence[Message]) -> Mapping[tuple[str, str], set[str]]:
     """Ids of the webhooks by (subject, status)."""
     found: dict[tuple[str, str], set[str]] = {}
     for message in messages:
-        if message.body.get("rule") == "gas.methane":
-            key = str(message.body["subject"]), str(message.body["status"])
-            found.setdefault(key, set()).add(message.id)
+        if message.rule == "gas.methane":
+            found.setdefault((message.subject, message.status), set()).add(message.id)
     return found
 
 

@@ -18,14 +18,13 @@ import httpx
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from citywarden.alerts.receiver import Receiver
-from citywarden.cli.running import wall_ms
 from citywarden.database import connect
 from citywarden.serve.tables import open_database
 from ingest.publisher import Publisher
 from ingest.registry import Registry
 from tests.faults import ledger
 from tests.faults.children import Broker, Database, Influx, Server
+from tests.faults.dispatcher import Dispatcher
 from tests.faults.doors import Line, WriteDoor
 from tests.faults.ledger import Count
 from tests.faults.traffic import TENANT, Mark, Traffic, devices
@@ -47,7 +46,7 @@ class Scene:
     door: WriteDoor
     database: Database
     server: Server
-    receiver: Receiver
+    dispatcher: Dispatcher
     traffic: Traffic
     engine: Engine
     client: httpx.AsyncClient
@@ -57,7 +56,7 @@ class Scene:
         """The books of a span as they stand now."""
         rows = await ledger.stored(self.client, span[0].number, span[1].number)
         known, dead = ledger.alerts(self.engine), ledger.dead(self.engine)
-        return ledger.count(span, self.traffic.ended, rows, known, ledger.told(self.receiver.messages), dead)
+        return ledger.count(span, self.traffic.ended, rows, known, ledger.told(self.dispatcher.messages), dead)
 
     async def settled(self, span: tuple[Mark, Mark], timeout_s: float) -> float | None:
         """Until everything of a span has arrived; the s that took, or None when it did not."""
@@ -103,14 +102,13 @@ async def scene(rate: float, leak_s: float) -> AsyncIterator[Scene]:
         await asyncio.gather(broker.start(), influx.start(), database.start())
         line = await stack.enter_async_context(Line(broker.port))
         door = await stack.enter_async_context(WriteDoor(influx.port))
-        receiver = Receiver(SECRET, wall_ms, keep=100_000)
-        address = await stack.enter_async_context(receiver.listen())
+        dispatcher = await stack.enter_async_context(Dispatcher())
         config = folder / "citywarden.toml"
         config.write_text(
             f'tenant = "{TENANT}"\n[mqtt]\nurl = "mqtt://127.0.0.1:{line.port}"\nkeep_alive_s = 5\n'
             f'[store]\nurl = "influxdb://127.0.0.1:{door.port}/city/city"\ntoken = "{influx.token}"\n'
             f'[database]\nurl = "{database.url}"\n[log]\npath = "{places[4] / "log.sqlite"}"\nreserve_mb = 0\n'
-            f'[[alerts.targets]]\nname = "dispatch"\nurl = "{address}"\nsecret = "{SECRET}"\n'
+            f'[[alerts.targets]]\nname = "dispatch"\nurl = "{dispatcher.url}"\nsecret = "{SECRET}"\n'
         )
         engine = open_database(database.url)
         Registry(engine).add(devices())
@@ -128,7 +126,7 @@ async def scene(rate: float, leak_s: float) -> AsyncIterator[Scene]:
         speaking = asyncio.create_task(traffic.run())
         stack.push_async_callback(_cancelled, speaking)
         yield Scene(
-            folder, config, broker, line, influx, door, database, server, receiver, traffic, engine, client, places[4]
+            folder, config, broker, line, influx, door, database, server, dispatcher, traffic, engine, client, places[4]
         )  # fmt: skip
 
 
