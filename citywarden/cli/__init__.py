@@ -16,6 +16,7 @@ _COMMANDS = {
     "replay": "citywarden.cli.replay",
     "rules": "citywarden.cli.rules",
     "device": "citywarden.cli.device",
+    "claim": "citywarden.cli.claim",
     "alerts": "citywarden.cli.alerts",
     "cases": "citywarden.cli.cases",
     "deliveries": "citywarden.cli.deliveries",
@@ -27,6 +28,8 @@ _COMMANDS = {
     "audit": "citywarden.cli.audit",
     "kinds": "citywarden.cli.kinds",
     "doctor": "citywarden.cli.doctor",
+    "backup": "citywarden.cli.backup",
+    "restore": "citywarden.cli.backup",
 }
 
 

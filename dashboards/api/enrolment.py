@@ -2,23 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from citywarden.model.claim import Asked, ClaimKey, Mode, State
 from citywarden.model.credential import Credential
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import NotFound
-from citywarden.model.identity import Identity, Role
+from citywarden.model.identity import Identity
 from citywarden.model.inputs import PROFILE_NAME, check_inputs
 from citywarden.model.wire import timestamp
 from dashboards.api.problems import BadQuestion
 from dashboards.api.questions import Word
-from dashboards.api.rights import needs
+from dashboards.api.rights import Administrator
 from dashboards.api.shapes import DeviceBody, Listed, Scalar, Timestamp, device_body
 from dashboards.sources import Claims, Enrolment, Sources
 
-Administrator = Annotated[Identity, Depends(needs(Role.ADMINISTRATOR))]
 NAME = r"^[A-Za-z0-9_.:-]{1,64}$"
 TENANT = r"^[A-Za-z0-9_.-]{1,64}$"
 Name = Annotated[str, Field(pattern=NAME)]
