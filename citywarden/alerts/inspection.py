@@ -11,6 +11,7 @@ from citywarden.alerts.formats import FORMATS
 from citywarden.alerts.outbox import Delivery
 from citywarden.alerts.pace import letter_of
 from citywarden.alerts.target import Target
+from citywarden.model.redaction import redact
 
 BLOT = "***"
 LONGEST = 64 * 1024
@@ -41,7 +42,7 @@ def blot_url(url: str) -> str:
     path = "/".join(BLOT if _TOKEN.fullmatch(part) else part for part in parts.path.split("/"))
     asked = parse_qsl(parts.query, keep_blank_values=True)
     query = "&".join(f"{k}={quote(v, safe='@,./') if k in _OPEN_PARTS else BLOT}" for k, v in asked)
-    return urlunsplit((parts.scheme, host, path, query, ""))
+    return redact(urlunsplit((parts.scheme, host, path, query, "")))
 
 
 def look(target: Target, together: Sequence[Delivery], now_ms: int) -> Seen:
@@ -51,7 +52,7 @@ def look(target: Target, together: Sequence[Delivery], now_ms: int) -> Seen:
     except ValueError as error:
         return Seen(blot_url(target.url), {}, f"cannot be written as {target.format}: {error}")
     headers = {**request.headers, **target.headers}
-    shown = {name: BLOT if _SECRET_HEADER.search(name) else value for name, value in headers.items()}
+    shown = {name: BLOT if _SECRET_HEADER.search(name) else redact(value) for name, value in headers.items()}
     return Seen(blot_url(target.url), shown, _text(request.body, shown))
 
 
@@ -69,4 +70,5 @@ def _text(body: bytes, headers: Mapping[str, str]) -> str:
         if isinstance(tree, dict) and "sign" in tree:
             tree["sign"] = BLOT
         text = orjson.dumps(tree, option=orjson.OPT_INDENT_2).decode()
+    text = redact(text)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -9,6 +9,8 @@ import asyncio
 import smtplib
 import socket
 import ssl
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -83,7 +85,7 @@ async def carry(request: Request, target: Target, guard: Guard) -> Judgement:
     box = parse_postbox(target.url)
     try:
         addresses = await guard.addresses(box.host, box.port)
-        await asyncio.to_thread(_send, request.body, target, box, str(addresses[0]))
+        await asyncio.to_thread(_send, request.body, target, box, [str(a) for a in addresses])
     except Forbidden as error:
         return Judgement(Verdict.RETRY, f"nothing is sent there: {error}")
     except smtplib.SMTPRecipientsRefused as error:
@@ -97,22 +99,31 @@ async def carry(request: Request, target: Target, guard: Guard) -> Judgement:
 
 
 class _Pinned(smtplib.SMTP):
-    """Connects to an address; TLS proves the host's name."""
+    """Connects to the first of some addresses that answers; TLS proves the host's name."""
 
-    def __init__(self, box: Postbox, timeout_s: float, address: str, first_byte_tls: ssl.SSLContext | None) -> None:
-        self._address = address
+    def __init__(
+        self, box: Postbox, timeout_s: float, addresses: Sequence[str], first_byte_tls: ssl.SSLContext | None
+    ) -> None:
+        self._addresses = addresses
         self._first_byte_tls = first_byte_tls
         super().__init__(box.host, box.port, timeout=timeout_s)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        plain = socket.create_connection((self._address, port), timeout)
+        plain = self._connect(port, timeout)
         context = self._first_byte_tls
         return plain if context is None else context.wrap_socket(plain, server_hostname=host)
 
+    def _connect(self, port: int, timeout: float) -> socket.socket:
+        *others, last = self._addresses
+        for address in others:
+            with suppress(OSError):
+                return socket.create_connection((address, port), timeout)
+        return socket.create_connection((last, port), timeout)
 
-def _send(body: bytes, target: Target, box: Postbox, address: str) -> None:
+
+def _send(body: bytes, target: Target, box: Postbox, addresses: Sequence[str]) -> None:
     context = ssl.create_default_context(cafile=box.ca)
-    with _Pinned(box, target.timeout_s, address, context if box.tls else None) as server:
+    with _Pinned(box, target.timeout_s, addresses, context if box.tls else None) as server:
         server.ehlo()
         secure = box.tls or box.host in _LOOPBACK
         if not box.tls and server.has_extn("starttls"):

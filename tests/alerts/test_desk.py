@@ -237,3 +237,23 @@ def test_five_thousand_findings_are_taken_in_at_once(engine: Engine) -> None:
     cleared = front.apply([finding("ok", NOW_MS + 1, f"g{i}") for i in range(5000)], NOW_MS + 1, {0: 2})
     assert len(cleared) == 5000
     assert front.open() == []
+
+
+def test_alerts_are_found_by_what_they_are_and_what_is_said_of_them(engine: Engine) -> None:
+    front = desk(engine)
+    said = {"zh-CN": "积水 100%", "en": "Water"}
+    front.apply(
+        [finding("major"), finding("minor", subject="w1", kind="waterlogging", rule="flood", summary=said)], NOW_MS, {}
+    )
+    gas, water = (next(a.id for a in front.open() if a.subject == subject) for subject in ("g1", "w1"))
+    front.assign(gas, "Li", "Wang", None, NOW_MS + 1)
+    front.resolve(water, "Li", None, NOW_MS + 2)
+
+    def ids(**asked: object) -> list[str]:
+        return [a.id for a in front.find(AlertQuery(**asked)).items]  # type: ignore[arg-type]
+
+    assert ids(kind="gas") == ids(subject="g1") == ids(district="Futian") == ids(assigned_to="Wang") == [gas]
+    assert ids(assigned_to="") == ids(open=False) == [water]
+    assert ids(open=True) == ids(text="METHANE") == ids(text="甲烷") == [gas]
+    assert ids(text="100%") == [water]
+    assert ids(text="1_0") == ids(raised_since_ms=NOW_MS + 1) == ids(raised_until_ms=NOW_MS) == []

@@ -6,7 +6,7 @@ from datetime import timedelta, timezone
 import pytest
 from sqlalchemy import Engine
 
-from citywarden.alerts import outbox
+from citywarden.alerts import outbox, silences
 from citywarden.alerts.desk import Desk
 from citywarden.alerts.matching import Matcher
 from citywarden.alerts.outbox import Delivery
@@ -253,3 +253,41 @@ def test_what_is_recorded_only_is_never_reminded(engine: Engine) -> None:
     front.apply([finding("critical", NOW_MS - 20 * MINUTE_MS)], NOW_MS, {})
     assert told(front, 600) == []
     assert front.open()[0].severity is Severity.CRITICAL
+
+
+def test_what_is_overdue_and_what_is_repeated_at_the_same_time_are_both_told(engine: Engine) -> None:
+    file = FILE.replace("after: 10m", "after: 30m")
+    routing = parse_routes(file, "routes.yaml", timezone(timedelta(hours=8)), "en")
+    front = Desk(engine, routing.routes, manners=routing.manners)
+    say(front, "major", 0)
+    assert told(front, 30) == ["team opened g1", "boss overdue g1", "team reminded g1"]
+    assert [e.change.value for e in front.history(front.open()[0].id)] == ["opened", "overdue", "reminded"]
+    assert (front.counters.overdue, front.counters.reminded) == (1, 1)
+    assert len(told(front, 30.5)) == 3
+    assert told(front, 60)[3:] == ["team reminded g1"]
+
+
+def test_a_note_changes_nothing_else(engine: Engine) -> None:
+    front = living(engine)
+    say(front, "major", 0)
+    [raised] = front.open()
+    noted = front.remark(raised.id, "Li", "it smells", NOW_MS + 5)
+    assert (noted.status, noted.note, noted.acknowledged_by) == (Status.FIRING, "it smells", None)
+    assert len(told(front)) == 1
+    front.close(raised.id, "Li", None, NOW_MS + 6)
+    assert front.remark(raised.id, "Wang", "a valve", NOW_MS + 7).closed_by == "Li"
+    lines = [(e.change.value, e.by, e.note) for e in front.history(raised.id)]
+    assert lines[1::2] == [("noted", "Li", "it smells"), ("noted", "Wang", "a valve")]
+    with pytest.raises(NotFound):
+        front.remark("none", "Li", "?", NOW_MS)
+
+
+def test_a_silence_may_be_about_lesser_alerts_only(engine: Engine) -> None:
+    front = living(engine)
+    matcher = Matcher(rule=("gas.*",), up_to=Severity.MINOR)
+    front.silence(Silence(NOW_MS, NOW_MS + 60 * MINUTE_MS, "Li", "works", matcher, NOW_MS), NOW_MS)
+    say(front, "minor", 1)
+    say(front, "major", 1, "g2")
+    assert (hold_of(front), hold_of(front, "g2")) == ("silenced", "")
+    [kept] = front.read(silences.find).items
+    assert kept.matcher == matcher
