@@ -16,7 +16,7 @@ from citywarden.store.contract import Buckets, Fold, Point, Written
 from citywarden.store.embedded import points, reading, writing
 from citywarden.store.embedded.book import Book
 from citywarden.store.embedded.file import Connection, DuckFile
-from citywarden.store.embedded.tables import make, readings
+from citywarden.store.embedded.tables import copy_to, make, readings
 from citywarden.store.schema import MEASUREMENTS, kind_of
 
 MEMORY_LIMIT_MB = 512
@@ -122,6 +122,10 @@ class EmbeddedStore:
             return 0
         await self._fold(found)
         return sum([await self._file.write(partial(writing.trim, kind=found, before_ms=step)) for step in steps])
+
+    async def copy_to(self, target: Path) -> None:
+        """Write all there is at this moment into a new file, while writes go on."""
+        await self._file.read(partial(copy_to, target=target))
 
     async def _fold(self, kind: Kind) -> None:
         async with self._tending:

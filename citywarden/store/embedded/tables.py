@@ -7,6 +7,8 @@ contract. No table has a key and all are made at opening, so that the WAL holds 
 """
 # ruff: noqa: S608 (names in the SQL are quoted and come from the kinds, values are parameters)
 
+from pathlib import Path
+
 from citywarden.model.errors import CitywardenError
 from citywarden.model.kind import Form, Kind, Kinds
 from citywarden.store.embedded.file import Connection
@@ -123,3 +125,14 @@ def folded(kind: Kind) -> str:
         f" WHERE batch > {marked(kind)}"
         f" UNION ALL SELECT device, district, ts, received{known} FROM {newest(kind.name)}) GROUP BY device"
     )
+
+
+def copy_to(connection: Connection, target: Path) -> None:
+    """Copy every table of the file into a new file."""
+    here = connection.execute("SELECT current_database()").fetchall()[0][0]
+    literal = str(target).replace("'", "''")
+    connection.execute(f"ATTACH '{literal}' AS copy_of_store")
+    try:
+        connection.execute(f'COPY FROM DATABASE "{here}" TO copy_of_store')
+    finally:
+        connection.execute("DETACH copy_of_store")

@@ -1,7 +1,7 @@
 """InfluxDB's JSON answers as readings, columns and points. Pure: bytes and rows in, our types out."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -10,7 +10,7 @@ import orjson
 from citywarden.columns import Columns, Floats, Reading, from_readings
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError
-from citywarden.model.kind import Form, JsonScalar, Kind
+from citywarden.model.kind import Form, JsonScalar, Kind, Quantity
 from citywarden.store.contract import Buckets, Fold, Point
 from citywarden.store.influx.names import meant
 
@@ -100,21 +100,52 @@ def columns(kind: Kind, found: Sequence[Series]) -> Columns:
     return Columns(kind, devices, device[order], ts[order], received[order], fields, texts)
 
 
-def newest(kind: Kind, results: Sequence[Sequence[Series]], buckets: int) -> Columns:
-    """The statements of `queries.latest` over so many buckets as one row per device."""
-    rows: dict[DeviceKey, tuple[int, int, str]] = {}
-    values: dict[DeviceKey, dict[str, tuple[int, JsonScalar]]] = {}
-    for series in chain.from_iterable(results[:buckets]):
-        tenant, name, district = series.home
-        key, ts, received = DeviceKey(tenant, kind.name, name), _whole(series.rows[0][0]), _whole(series.rows[0][1])
-        rows[key] = max(rows.get(key, (ts, received, district)), (ts, received, district))
-    for i, quantity in enumerate(kind.quantities, 1):
-        for series in chain.from_iterable(results[i * buckets : (i + 1) * buckets]):
-            tenant, name, _ = series.home
-            known = values.setdefault(DeviceKey(tenant, kind.name, name), {})
-            ts, cell = _whole(series.rows[0][0]), series.rows[0][1]
-            if quantity.field not in known or known[quantity.field][0] < ts:
-                known[quantity.field] = ts, _typed(cell, quantity.form)
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest of every device: when it was heard of, and of each field when and what it said."""
+
+    kind: Kind
+    heard: dict[DeviceKey, tuple[int, int, str]] = field(default_factory=dict)
+    values: dict[DeviceKey, dict[str, tuple[int, JsonScalar]]] = field(default_factory=dict)
+
+    def hear(self, found: Iterable[Series]) -> None:
+        """Take in the newest receive time of every series."""
+        for series in found:
+            key, (_, _, district) = self._key(series), series.home
+            said = _whole(series.rows[0][0]), _whole(series.rows[0][1]), district
+            self.heard[key] = max(self.heard.get(key, said), said)
+
+    def take(self, found: Iterable[Series], quantities: Sequence[Quantity], skip: int = 0) -> None:
+        """Take in values: one column a quantity, behind the time and `skip` others."""
+        for series in found:
+            known, row = self.values.setdefault(self._key(series), {}), series.rows[0]
+            ts = _whole(row[0])
+            for quantity, cell in zip(quantities, row[1 + skip :], strict=True):
+                if cell is not None and (quantity.field not in known or known[quantity.field][0] < ts):
+                    known[quantity.field] = ts, _typed(cell, quantity.form)
+
+    def lacking(self, whole: Iterable[Series]) -> dict[str, set[DeviceKey]]:
+        """By field, the devices whose newest whole reading (of `whole`) does not have it, or that have none."""
+        found = {q.field: set(self.heard) for q in self.kind.quantities}
+        once: set[DeviceKey] = set()
+        for series in whole:
+            key = self._key(series)
+            for quantity, cell in zip(self.kind.quantities, series.rows[0][2:], strict=True):
+                if cell is not None and key not in once:
+                    found[quantity.field].discard(key)
+                elif cell is None and key in once:
+                    found[quantity.field].add(key)
+            once.add(key)
+        return {name: keys for name, keys in found.items() if keys}
+
+    def _key(self, series: Series) -> DeviceKey:
+        tenant, name, _ = series.home
+        return DeviceKey(tenant, self.kind.name, name)
+
+
+def newest(found: Newest) -> Columns:
+    """One row per device."""
+    kind, rows, values = found.kind, found.heard, found.values
     return from_readings(
         kind,
         [
@@ -122,7 +153,7 @@ def newest(kind: Kind, results: Sequence[Sequence[Series]], buckets: int) -> Col
                 Device(*key, district=district),
                 ts,
                 received,
-                {field: value for field, (_, value) in values.get(key, {}).items()},
+                {name: value for name, (_, value) in values.get(key, {}).items()},
             )
             for key, (ts, received, district) in rows.items()
         ],

@@ -48,12 +48,25 @@ def window(bucket: str, kind: Kind, start_ms: int, stop_ms: int, devices: Sequen
     )
 
 
-def latest(buckets: Sequence[str], kind: Kind, tenant: str | None) -> list[str]:
-    """For every bucket and field, receive time first, the newest value of each series with its time."""
-    only = "" if tenant is None else f" WHERE {identifier('tenant')} = {literal(tenant)}"
+def last_readings(bucket: str, kind: Kind, since_ms: int, tenant: str | None) -> str:
+    """The newest whole reading of every series that has one since then: one pass, where `latest` makes one a field."""
+    only = "" if tenant is None else f" AND {identifier('tenant')} = {literal(tenant)}"
+    return (
+        f"SELECT {_fields(kind)} FROM {source(bucket, kind.name)} WHERE time >= {since_ms}ms{only}"
+        f" GROUP BY {TAGGED} ORDER BY time DESC LIMIT 1"
+    )
+
+
+def latest(
+    buckets: Sequence[str], kind: Kind, field: str, tenant: str | None, devices: Sequence[DeviceKey] | None = None
+) -> list[str]:
+    """For every bucket the newest value of a field in each series, of all time; only of `devices` when given."""
+    conditions = [] if tenant is None else [f"{identifier('tenant')} = {literal(tenant)}"]
+    if devices is not None:
+        conditions.append(f"({' OR '.join(f'({_device(key)})' for key in devices)})")
+    only = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return [
         f"SELECT last({identifier(field)}) FROM {source(bucket, kind.name)}{only} GROUP BY {TAGGED}"
-        for field in (RECEIVED, *(q.field for q in kind.quantities))
         for bucket in buckets
     ]
 

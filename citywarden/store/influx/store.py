@@ -14,6 +14,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 import orjson
 
@@ -24,7 +25,7 @@ from citywarden.model.kind import Form, Kind, Kinds, Quantity
 from citywarden.store.contract import Buckets, Fold, Point, Refused, Written
 from citywarden.store.influx import answers, queries
 from citywarden.store.influx.downsampling import DISTRICT, HOUR, KEPT, MINUTE, NEWEST, newest
-from citywarden.store.influx.lines import distinct, point_lines, reading_lines
+from citywarden.store.influx.lines import RECEIVED, distinct, point_lines, reading_lines
 from citywarden.store.influx.names import source, stored_measurement
 from citywarden.store.influx.server import ANSWER_S, Server, parse_place, words
 from citywarden.store.influx.write import Writer
@@ -37,6 +38,9 @@ HOURS_FROM_MS, HOURS_SETTLED_MS = 48 * HOUR_MS, 2 * HOUR_MS
 
 MINUTES_FROM_MS, MINUTES_SETTLED_MS = 2 * HOUR_MS, 15 * MINUTE_MS
 """The same for whole minutes, where devices are not told apart."""
+
+RECENTLY_MS = HOUR_MS
+"""Whose newest reading is no older gives its values in one pass; for others each field is looked for on its own."""
 
 NAMED_DEVICES = 200
 """Up to so many devices a window names them in its query; for more it is quicker to read all and choose here."""
@@ -116,13 +120,23 @@ class InfluxStore:
 
     async def latest(self, kind: str, tenant: str | None = None) -> Columns:
         found = kind_of(self._kinds, kind)
-        sources = [self._bucket, self._bucket + NEWEST]
+        buckets, known = [self._bucket, self._bucket + NEWEST], answers.Newest(found)
         try:
-            results = await self._ask(*queries.latest(sources, found, tenant))
+            heard = await self._ask(*queries.latest(buckets, found, RECEIVED, tenant))
         except answers.QueryRefused:
-            sources.pop()
-            results = await self._ask(*queries.latest(sources, found, tenant))
-        return answers.newest(found, results, len(sources))
+            buckets.pop()
+            heard = await self._ask(*queries.latest(buckets, found, RECEIVED, tenant))
+        known.hear(chain.from_iterable(heard))
+        since_ms = self._clock_ms() - RECENTLY_MS
+        (whole,) = await self._ask(queries.last_readings(self._bucket, found, since_ms, tenant))
+        known.take(whole, found.quantities, skip=1)
+        lacking = known.lacking(whole)
+        for quantity in found.quantities:
+            if devices := lacking.get(quantity.field):
+                named = sorted(devices) if len(devices) <= NAMED_DEVICES else None
+                older = await self._ask(*queries.latest(buckets, found, quantity.field, tenant, named))
+                known.take(chain.from_iterable(older), [quantity])
+        return answers.newest(known)
 
     async def window(
         self, kind: str, start_ms: int, stop_ms: int, devices: Sequence[DeviceKey] | None = None
