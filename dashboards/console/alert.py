@@ -199,7 +199,7 @@ class Page:
         names, zone = district_names(session.sources.districts), session.sources.timezone.key
         self._part = AlertSheet(
             session.language, **self._said, names=names, timezone=zone, kinds=kinds,
-            desk=session.sources.dispatch is not None, **session.hand(),
+            desk=session.sources.dispatch is not None, cases=session.sources.cases is not None, **session.hand(),
         )  # fmt: skip
         session.parts.append(self._part)
         with ui.element("section").classes("cw-panel cw-course"):

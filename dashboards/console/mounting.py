@@ -14,6 +14,7 @@ from dashboards.console.account import account_page
 from dashboards.console.administration import users_page
 from dashboards.console.auditing import audit_page
 from dashboards.console.broadcast import Broadcast
+from dashboards.console.casepages import add_cases
 from dashboards.console.desk import day_of
 from dashboards.console.device import device_page
 from dashboards.console.dispatching import add_dispatching
@@ -100,6 +101,8 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
         await device_page(view.sources, view, (kind, device, tenant), alert, lang)
 
     add_dispatching(app, views)
+    if sources.cases is not None:
+        add_cases(views)
     pages.on_shutdown(views.stop)
     ui.run_with(
         app,

@@ -18,6 +18,7 @@ class Way:
 WAYS: Sequence[Way] = (
     Way("/", "wall"),
     Way("/alerts", "inbox"),
+    Way("/cases", "cases"),
     Way("/supervision", "supervision"),
     Way("/devices", "devices"),
     Way("/silences", "silences"),

@@ -6,7 +6,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from citywarden.coordinates import CRS, to_wgs84
-from citywarden.model.alert import Alert, Status
+from citywarden.model.alert import CASE_KIND, Alert, Status
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.work import TaskReport
 from dashboards.console.desk import Work, day_of
@@ -174,6 +174,8 @@ class Scene:
         if alert.kind == "vehicle":
             day = day_of(alert.raised_ms, self._sources)
             link = f"/vehicles/{quote(who.id, safe='')}?day={task.day if task is not None else day}"
+        elif alert.kind == CASE_KIND:
+            link = f"/cases/{quote(alert.subject, safe='')}?alert={quote(alert.id)}"
         else:
             link = f"/devices/{quote(alert.kind, safe='')}/{quote(alert.subject, safe='')}?alert={quote(alert.id)}"
         return alert_view(alert, names, link)

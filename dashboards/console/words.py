@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from dashboards.console.accesswords import WORDS as ACCESS
+from dashboards.console.casewords import WORDS as CASES
 from dashboards.console.dispatchwords import WORDS as DISPATCH
 
 _HAN = re.compile("[\u3400-\u9fff]")
@@ -162,6 +163,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "status": ("状态", "Status"),
     **DISPATCH,
     **ACCESS,
+    **CASES,
 }
 
 REASONS: dict[str, tuple[str, str]] = {

@@ -17,7 +17,9 @@ from fastapi import FastAPI
 from nicegui import Client
 
 from citywarden.model.alert import Severity
+from dashboards.api import mount_api
 from dashboards.console import mount
+from tests.console.casefakes import cases_of
 from tests.console.dispatch import FakeDispatch, some_silences
 from tests.console.fakes import City, alert, make_city
 
@@ -71,6 +73,7 @@ def build(city: City) -> FastAPI:
         return {"lighting": f.lighting_pct, "flooded": f.flooded, "lel": f.max_lel_pct, "vehicles": dict(f.vehicles),
                 "coverage": f.coverage_pct, "tasks": dict(f.tasks)}  # fmt: skip
 
+    mount_api(app, city.sources)
     broadcast = mount(app, city.sources, storage_secret="only for the preview")
     return app
 
@@ -89,6 +92,8 @@ def main() -> None:
     parser.add_argument("--lang", default="zh-CN")
     args = parser.parse_args()
     city = make_city(args.empty, args.lang)
+    if not args.empty:
+        city.sources = replace(city.sources, cases=cases_of(city))
     desk = FakeDispatch(city.inbox, city.clock)
     if not args.empty:
         desk.noted = some_silences(city.clock)

@@ -112,5 +112,5 @@ class DeviceList(Part, component="device_list.js"):
 
 def style_pages() -> None:
     """Give every page the console's colours and style sheet."""
-    sheets = [(_HERE / name).read_text("utf-8") for name in ("console.css", "dispatch.css", "access.css")]
+    sheets = [(_HERE / name).read_text("utf-8") for name in ("console.css", "dispatch.css", "access.css", "case.css")]
     ui.add_css("\n".join([palette.variables(), *sheets]), shared=True)

@@ -37,7 +37,9 @@ export default {
           alert.lon.toFixed(5) }}</dd></template>
         <template v-if="alert.note"><dt>{{ words.note }}</dt><dd class="cw-said-note">{{ alert.note }}</dd></template></dl>
         <p class="cw-ways"><a :href="path(alert.link)">{{ words[alert.kind === 'vehicle' ? 'vehicle_page'
-          : 'device_page'] }}</a><a v-if="runbook" :href="runbook" target="_blank" rel="noreferrer noopener">{{
+          : alert.kind === 'case' ? 'case' : 'device_page'] }}</a><a v-if="cases && alert.kind !== 'case'"
+          :href="path('/cases/new?alert=' + encodeURIComponent(alert.id))">{{ words.case_open }}</a><a v-if="runbook"
+          :href="runbook" target="_blank" rel="noreferrer noopener">{{
           words.runbook }} ↗</a></p></section>
       <section class="cw-panel cw-life"><p class="cw-h">{{ words.life }}</p><ol>
         <li v-for="(e, i) in events" :key="i" :class="mark(e)"><time>{{ stamp(e.at_ms) }}</time>
@@ -62,7 +64,7 @@ export default {
       <Deeds ref="deeds" :words="words" :lang="lang" :me="me" :people="people" @act="$emit('act', $event)" />
     </section>`,
   props: { words: Object, lang: String, alert: Object, life: Array, sent: Array, similar: Object, names: Object,
-    timezone: String, kinds: Object, me: String, may: Boolean, desk: Boolean },
+    timezone: String, kinds: Object, me: String, may: Boolean, desk: Boolean, cases: Boolean },
   computed: {
     deeds() {
       return DEEDS.filter(([what]) => (this.desk || ["acknowledge", "resolve"].includes(what)) && this.possible(what));

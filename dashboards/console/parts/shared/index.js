@@ -2,6 +2,7 @@
 
 export * from "./shapes.js";
 export * from "./bell.js";
+export * from "./cases.js";
 export * from "./deeds.js";
 export * from "./happening.js";
 export * from "./life.js";
