@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from citywarden.alerts import outbox
 from citywarden.cli import run
 from citywarden.serve.alerting import desk_of
 from citywarden.settings import load
@@ -109,3 +110,27 @@ def test_people_read_tables(capsys: pytest.CaptureFixture[str], folder: Path) ->
         code, out, _ = call(capsys, *words)
         assert code == 0
         assert "gas.methane" in out
+
+
+def test_a_note_and_a_silence_of_the_lesser(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    [first] = raise_alerts(folder, "g1")
+    noted = answer(capsys, "alerts", "note", first, "it smells", "--by", "Li")
+    assert (noted["status"], noted["note"]) == ("firing", "it smells")
+    made = answer(capsys, "alerts", "silence", "--rule", "gas.*", "--up-to", "minor", "--for", "1h", "--why", "x")
+    assert (made["severity"], made["up_to"]) == ("info", "minor")
+    assert answer(capsys, "alerts", "list")["items"][0]["hold"] == ""
+    assert "severity<=minor" in call(capsys, "alerts", "silences")[1]
+
+
+def test_a_target_that_wanted_no_more_is_enabled(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    raise_alerts(folder, "g1")
+    front = desk_of(load(folder / "citywarden.toml", {}, folder / "data"))
+    gone = outbox.TargetState(disabled_ms=1000, detail="HTTP 410: gone")
+    front.write(lambda connection: outbox.write_state(connection, "team", gone))
+    [team] = answer(capsys, "deliveries", "targets")["items"]
+    assert (team["state"], team["waiting"], team["error"]) == ("disabled", 1, "HTTP 410: gone")
+    assert "disabled" in call(capsys, "deliveries", "targets")[1]
+    assert answer(capsys, "deliveries", "enable", "team") == {"target": "team", "was_disabled": True}
+    assert answer(capsys, "deliveries", "targets")["items"][0]["state"] == "ok"
+    code, _, err = call(capsys, "deliveries", "enable", "tema")
+    assert (code, err.count("\n")) == (1, 1) and "there are: team" in err

@@ -91,7 +91,51 @@ async def test_measures_tell_how_alerts_are_worked_off(tmp_path: Path) -> None:
         assert 60 <= found["to_acknowledge"]["median_s"] < 120
         assert found["to_resolve"] == {"count": 0, "median_s": None, "p90_s": None, "longest_s": None}
         assert found["noisiest"] == [{"rule": "gas.methane", "raised": 1}]
+        [district] = found["districts"]
+        assert (district["name"], district["raised"], district["open"]) == ("Futian", 1, 1)
+        assert district["to_acknowledge"] == found["to_acknowledge"] == found["rules"][0]["to_acknowledge"]
+        later = timestamp(clock_ms() - 1)
+        past = (await http.get(f"/api/v1/alerts/measures?since={later}")).json()
+        assert (past["raised"], past["open_by_age"]["15m"]) == (0, 1)
         assert (await http.get("/api/v1/alerts/measures?since=1000")).status_code == 422
+
+
+async def test_a_note_changes_nothing_else_and_is_in_the_history(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (http, alert):
+        noted = await http.post(f"/api/v1/alerts/{alert}/note", json={"by": "Li", "note": "it smells"})
+        assert (noted.status_code, noted.json()["status"]) == (200, "firing")
+        [*_, last] = (await http.get(f"/api/v1/alerts/{alert}/history")).json()["items"]
+        assert (last["change"], last["by"], last["note"]) == ("noted", "Li", "it smells")
+        assert (await http.post(f"/api/v1/alerts/{alert}/note", json={"by": "Li"})).status_code == 422
+        assert (await http.post("/api/v1/alerts/none/note", json={"note": "?"})).status_code == 404
+
+
+async def test_targets_and_messages_are_looked_into(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (http, alert):
+        [health] = (await http.get("/api/v1/targets")).json()["items"]
+        assert (health["name"], health["state"], health["waiting"]) == ("dispatch", "ok", 0)
+        assert health["ok_at"] is not None
+        [sent] = (await http.get("/api/v1/deliveries")).json()["items"]
+        seen = (await http.get(f"/api/v1/deliveries/{sent['id']}/inspection")).json()
+        assert [(t["state"], t["code"]) for t in seen["attempts"]] == [("delivered", 204)]
+        assert f'"id": "{alert}"' in seen["body"] and seen["headers"]["webhook-signature"] == "***"
+        assert (await http.post("/api/v1/targets/dispatch/enable")).json()["state"] == "ok"
+        assert (await http.post("/api/v1/targets/none/enable")).status_code == 404
+        assert (await http.get("/api/v1/deliveries/none/inspection")).status_code == 404
+
+
+async def test_a_silence_is_tried_before_it_is_made(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (http, alert):
+
+        async def fitting(**wanted: object) -> list[str]:
+            return [a["id"] for a in (await http.post("/api/v1/silences/preview", json=wanted)).json()["items"]]
+
+        assert await fitting(rule="gas.*", severity="major") == await fitting() == [alert]
+        assert await fitting(severity="critical") == await fitting(up_to="minor") == await fitting(kind="vehicle") == []
+        wanted = {"ends_at": timestamp(clock_ms() + MINUTE_MS), "why": "works", "rule": "gas.*", "up_to": "minor"}
+        made = (await http.post("/api/v1/silences", json=wanted)).json()
+        assert (made["severity"], made["up_to"]) == ("info", "minor")
+        assert (await http.get(f"/api/v1/silences/{made['id']}")).json() == made
 
 
 def test_a_routing_file_and_configured_targets_live_side_by_side(tmp_path: Path) -> None:
