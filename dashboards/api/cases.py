@@ -1,5 +1,6 @@
 """Cases: open them, take their steps, see where they stand and how well it goes."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -89,7 +90,9 @@ def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
         """Cases with history and evidence as one JSON document (docs/cases.md), whatever `limit` and `cursor` say."""
         headers = {"content-disposition": 'attachment; filename="cases.json"'}
         return StreamingResponse(
-            desk.export(wanted.query(), wanted.content), headers=headers, media_type="application/json"
+            desk.export(replace(wanted.query(), cursor=None), wanted.content),
+            headers=headers,
+            media_type="application/json",
         )
 
     @router.post("", response_model=CaseBody, status_code=201)
