@@ -20,6 +20,7 @@ from citywarden.model.message import Channel, parse_topic
 from citywarden.sections import AlertsSettings, MqttSettings, Settings, StoreSettings, TargetSettings
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Clock, Options, Running, running
+from citywarden.serve.staff import work_off
 from citywarden.store.contract import Fold
 from fleet.city import City, city
 from fleet.simulator import Doors, Simulator
@@ -32,6 +33,9 @@ TENANT = "demo"
 DRAIN_S = 20.0
 WATCHED = WorkSettings(offline_s=45.0, peak_bans_min=())
 """A silent vehicle is missed soon enough to be watched, and no peak ban makes the demo differ by the hour."""
+
+OPENING = ("waterlogging.depth", "gas.methane", "streetlight.dark", "route.missed")
+"""Rules whose alerts open a case, for the demo's people to work off."""
 
 EVER_PRESENT = {"streetlight": "on", "waterlogging": "depth_cm", "gas": "methane_lel_pct", "vehicle": "lat"}
 """A field that every simulated reading of a kind has: what is counted to find losses."""
@@ -101,6 +105,7 @@ def demo_settings(base: Settings, receiver_url: str, secret: str) -> Settings:
             "mqtt": MqttSettings(),
             "store": StoreSettings(),
             "alerts": AlertsSettings(targets=(*base.alerts.targets, dispatcher)),
+            "cases": base.cases.model_copy(update={"from_alerts": OPENING, "from_severity": "minor"}),
             "api": base.api.model_copy(update={"city_zh": "福田示范城区", "city_en": "Futian demo city"}),
         }
     )
@@ -139,6 +144,7 @@ async def demo(base: Settings, options: DemoOptions, clock_ms: Clock) -> AsyncIt
                 doors = Doors(publish, clock_ms, asyncio.sleep, night.is_night)
                 simulator = Simulator(stage, prepared.kinds, doors)
                 playing = asyncio.create_task(simulator.run(), name="city")
+                working = asyncio.create_task(work_off(server.cases, TENANT, clock_ms), name="staff")
 
                 async def finish() -> Summary:
                     simulator.stop()
@@ -150,7 +156,8 @@ async def demo(base: Settings, options: DemoOptions, clock_ms: Clock) -> AsyncIt
                     yield Stage(server, stage, receiver, address, ledger, finish)
                 finally:
                     playing.cancel()
-                    await asyncio.wait({playing})
+                    working.cancel()
+                    await asyncio.wait({playing, working})
 
 
 async def narrate(stage: Stage, say: Callable[[str], None]) -> None:
