@@ -26,6 +26,9 @@ from citywarden.model.errors import Unavailable
 from citywarden.model.message import RawMessage
 from citywarden.model.work import TaskReport, Verdict
 from citywarden.serve.alerting import Alerting, alerting, attend
+from citywarden.serve.backup.asking import serve_requests
+from citywarden.serve.backup.commands import database_file
+from citywarden.serve.backup.taking import Parts, take
 from citywarden.serve.belonging import open_belonging
 from citywarden.serve.casework import CaseWork, case_desk
 from citywarden.serve.clock import ServerClock, steady_ms
@@ -46,6 +49,7 @@ from citywarden.serve.supervision import Run, kept_running, restored, stop
 from citywarden.serve.vitals import Rate, Vitals
 from citywarden.serve.workdesk import WorkDesk
 from citywarden.store.contract import Store
+from citywarden.store.embedded import EmbeddedStore
 from citywarden.store.schema import MEASUREMENTS, RECORDS
 from dashboards.sources import Sources
 from ingest.deadletters import DeadLetters
@@ -116,6 +120,7 @@ class _Builder:
         self._clock_ms = ServerClock(clock_ms, options.steady_ms)
         self._stack = stack
         self._crashed: dict[str, str] = {}
+        self._trimming = asyncio.Lock()
 
     async def start(self) -> Running:
         settings, stack = self._settings, self._stack
@@ -160,6 +165,7 @@ class _Builder:
         reserve = Reserve((settings.log_path.parent, settings.data), settings.log.reserve_mb)
         care = Selfcare(vitals, alerts.desk, self._clock_ms, reserve, (settings.tenant, settings.mqtt.client_id))
         self._watch("selfcare", care.run)
+        self._watch("backup", lambda: self._backups(alerts, store))
         self._watch("store", drain.run)
         self._watch("rules", restored(judge.run, lambda: judge.restore(self._fresh(workdesk))))
         self._watch("alerts", lambda: attend(alerts.desk, settings.alerts.keep_days * DAY_MS, self._clock_ms))
@@ -285,6 +291,12 @@ class _Builder:
         except TimeoutError:
             _log.warning("not connected to the broker yet: %s", vitals.mqtt.detail)
 
+    async def _backups(self, alerts: Alerting, store: Store) -> None:
+        """Backups, as commands ask for them."""
+        settings, copy = self._settings, store.copy_to if isinstance(store, EmbeddedStore) else None
+        parts = Parts(settings.data, alerts.engine, settings.log_path, database_file(settings), copy)
+        await serve_requests(settings.data, lambda target: take(parts, target, self._clock_ms(), self._trimming))
+
     async def _chores(self, log: SqliteLog, store: Store, exporter: Exporter, vitals: Vitals) -> None:
         """What is to be done every second, and now and then."""
         trimmed_s = 0.0
@@ -308,7 +320,8 @@ class _Builder:
 
     async def _trim(self, log: SqliteLog, store: Store) -> None:
         try:
-            await log.trim((STORE_CONSUMER, RULES_CONSUMER))
+            async with self._trimming:
+                await log.trim((STORE_CONSUMER, RULES_CONSUMER))
         except Unavailable as error:
             _log.warning("the log cannot be trimmed now: %s", error)
         if self._settings.store.url != "embedded":

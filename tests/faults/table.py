@@ -194,15 +194,15 @@ async def line_reset(scene: Scene, hold_s: float) -> list[str]:
 
 
 def clock_jumps(hours: float, devices_too: bool = False) -> Deed:
-    """The wall clock under the server jumps, and back."""
+    """The wall clock under the server jumps, and back; with all devices it stays there (the machine was asleep)."""
 
     async def deed(scene: Scene, hold_s: float) -> list[str]:
         jump_ms = round(hours * HOUR_MS)
         scene.offset.write_text(str(jump_ms))
         scene.traffic.ahead_ms = jump_ms if devices_too else 0
         await asyncio.sleep(hold_s)
-        scene.offset.write_text("0")
-        scene.traffic.ahead_ms = 0
+        if not devices_too:
+            scene.offset.write_text("0")
         return []
 
     return deed
@@ -295,15 +295,15 @@ TABLE = (
     Fault("line-silent", "packets between server and broker vanish", "noticed within the keep-alive time",
           line_silent, 30, 1.5),
     Fault("line-reset", "connections to the broker are reset", "connects again", line_reset, 30, 1),
-    Fault("clock-back", "the wall clock goes back an hour, devices go on", "the server keeps its course",
-          clock_jumps(-1), 20, 2, clocked=True),
-    Fault("clock-forward", "the wall clock goes 3 hours ahead, devices do not", "the server keeps its course",
-          clock_jumps(3), 20, 2, clocked=True),
-    Fault("clock-both", "the wall clock and all devices go 3 hours ahead, and back", "the server follows, both times",
-          clock_jumps(3, devices_too=True), 20, 2, clocked=True),
     Fault("back-fill-killed", "kill -9 of the server in the middle of a back-fill of yesterday", "every item once",
           back_fill, 8, 0.8),
     Fault("two-servers", "a second server with the same client id and a data folder of its own",
           "both say so; what either took is stored", same_client_id, 60, 2),
     Fault("same-folder", "a second server on the same data folder", "refuses, exit 1", same_folder, 5, 0.1),
+    Fault("clock-back", "the wall clock goes back an hour, devices go on", "the server keeps its course",
+          clock_jumps(-1), 20, 2, clocked=True),
+    Fault("clock-forward", "the wall clock goes 3 hours ahead, devices do not", "the server keeps its course",
+          clock_jumps(3), 20, 2, clocked=True),
+    Fault("clock-both", "the wall clock and all devices go 3 hours ahead: the machine was asleep",
+          "the server follows", clock_jumps(3, devices_too=True), 20, 2, clocked=True),
 )  # fmt: skip
