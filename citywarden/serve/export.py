@@ -48,6 +48,9 @@ def work_point(report: TaskReport, tenant: str, vehicle: Device | None) -> Point
     }
     return Point(WORK, tags, report.end_ms, fields)
 
+MOST_WAITING = 500_000
+"""Points kept for a store that is away; alerts are offered again at the next start."""
+
 
 @dataclass(slots=True)
 class Exporter:
@@ -61,6 +64,10 @@ class Exporter:
     def offer(self, points: Iterable[Point]) -> None:
         for point in points:
             self._waiting[(point.measurement, point.ts_ms, *sorted(point.tags.items()))] = point
+        if (beyond := len(self._waiting) - MOST_WAITING) > 0:
+            _log.warning("the store is away: %d points that wait for it are dropped, the oldest first", beyond)
+            for key in list(self._waiting)[:beyond]:
+                del self._waiting[key]
 
     async def flush(self) -> int:
         """Write what waits; what the store does not take now stays. Returns how many were written."""

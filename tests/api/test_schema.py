@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -67,10 +69,11 @@ def schema(url: str) -> BaseSchema:
     return schemathesis.openapi.from_url(f"{url}/api/v1/openapi.json")
 
 
-def operations(schema: BaseSchema, mode: schemathesis.GenerationMode) -> Iterator[APIOperation]:
+def operations(schema: BaseSchema, mode: schemathesis.GenerationMode) -> Iterator[APIOperation[Any, Any, Any, Any]]:
     """All of them; what breaks the schema costs a second each to make up, so by default for changes only."""
     wrong = mode is schemathesis.GenerationMode.NEGATIVE
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         if operation.path in NEVER_ENDS or (wrong and operation.method == "get" and not EVERYTHING):
             continue
@@ -88,7 +91,7 @@ def test_every_operation_keeps_its_word(schema: BaseSchema, mode: schemathesis.G
                 suppress_health_check=list(HealthCheck), verbosity=Verbosity.quiet,
             )  # fmt: skip
             @given(case=operation.as_strategy(generation_mode=mode))
-            def ask(case: Case) -> None:
+            def ask(case: Case[Any]) -> None:
                 case.validate_response(case.call(timeout=20, session=session), checks=CHECKS)
 
             try:
