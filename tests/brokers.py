@@ -13,6 +13,13 @@ import pytest
 from ingest.endpoint import Endpoint
 
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/sbin")
+PLUGINS = "mosquitto_dynamic_security.so"
+DYNSEC = next(
+    (str(file) for place in ("/usr/lib", "/usr/local/lib", "/opt/homebrew/lib")
+     for pattern in (PLUGINS, f"*/{PLUGINS}") for file in Path(place).glob(pattern)),
+    None,
+)  # fmt: skip
+"""Mosquitto's dynamic-security plugin; its place differs between systems."""
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="needs Mosquitto: apt-get install mosquitto")
 
 

@@ -1,7 +1,6 @@
 """Which broker there is, how devices and the server reach it, and who tells it about devices."""
 
 import asyncio
-import ipaddress
 import logging
 import secrets
 import ssl
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine
 
 from citywarden.model.errors import CitywardenError, ConfigurationError, Problem
+from citywarden.model.networks import is_loopback
 from citywarden.provision.contract import Provisioner
 from citywarden.provision.dynsec import Door, DynamicSecurity
 from citywarden.provision.embedded import EmbeddedAccounts
@@ -65,7 +65,7 @@ def check(settings: Settings) -> None:
     if own and not is_loopback(mqtt.listen_host):
         if mqtt.devices != "credentials":
             problems.append(("mqtt.devices", 'expected "credentials" where the broker listens beyond loopback'))
-        if mqtt.cert_file is None or mqtt.key_file is None:
+        if (mqtt.cert_file is None or mqtt.key_file is None) and not mqtt.allow_plain:
             problems.append(
                 ("mqtt.cert_file", "expected cert_file and key_file where the broker listens beyond loopback")
             )
@@ -77,13 +77,6 @@ def check(settings: Settings) -> None:
         problems.append(("provisioner.username", "expected the administrator's username and password"))
     if problems:
         raise ConfigurationError([Problem("configuration", None, key, what) for key, what in problems])
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def provisioner_of(

@@ -1,50 +1,36 @@
-"""The very files that Compose mounts, with the real parts: secrets, Mosquitto, InfluxDB, the server's configuration."""
+"""Secrets that are made once, and who may do what with them."""
 
 import asyncio
-import getpass
 import re
-import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiomqtt
 import httpx
 import pytest
 
+from citywarden.provision.contract import Grant, account_of
+from citywarden.provision.dynsec import Door, DynamicSecurity
 from citywarden.settings import load
-from tests.brokers import MOSQUITTO, free_port, listening, needs_mosquitto
+from tests.brokers import needs_mosquitto
+from tests.deploy.parts import DEPLOY, deployed_mosquitto, make_secrets, secret
 from tests.influx import influxd
-
-DEPLOY = Path(__file__).parent.parent.parent / "deploy"
-
-
-def make_secrets(folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, DEPLOY / "generate-secrets", folder], capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
-def secret(folder: Path, name: str) -> str:
-    return (folder / name).read_text("utf-8").strip()
 
 
 def test_secrets_are_made_once_each_a_different_one_for_its_owner_only(tmp_path: Path) -> None:
-    assert len(make_secrets(tmp_path).splitlines()) == 9
+    assert len(make_secrets(tmp_path).splitlines()) == 10
     files = {str(file.relative_to(tmp_path)): file.read_text("utf-8") for file in tmp_path.rglob("*") if file.is_file()}
     assert make_secrets(tmp_path) == ""
     assert files == {name: (tmp_path / name).read_text("utf-8") for name in files}
-    plain = [text for name, text in files.items() if name not in ("mosquitto/passwords", "citywarden/pgpass")]
+    plain = [text for name, text in files.items() if name not in ("mosquitto/dynamic-security", "citywarden/pgpass")]
     assert all(re.fullmatch(r"[\w-]{43}", text) for text in plain)
     assert len(set(plain)) == len(plain) - 1, "only InfluxDB's token is known to two"
     assert files["citywarden/influxdb-token"] == files["influxdb/admin-token"]
     assert files["citywarden/pgpass"] == f"*:*:*:citywarden:{files['postgres/password']}\n"
     for file in tmp_path.rglob("*"):
-        wanted = 0o700 if file.is_dir() else 0o600 if file.name == "passwords" else 0o400
+        wanted = 0o700 if file.is_dir() else 0o600 if file.name == "dynamic-security" else 0o400
         assert stat.S_IMODE(file.stat().st_mode) == wanted, file
 
 
@@ -62,36 +48,6 @@ def test_the_servers_configuration_is_whole(tmp_path: Path) -> None:
     assert settings.mqtt.password.get_secret_value() == secret(tmp_path, "citywarden/mqtt-password")
     assert settings.store.url == "influxdb://influxdb:8086/city/city"
     assert settings.database_url.startswith("postgresql+psycopg://citywarden@postgres")
-
-
-@asynccontextmanager
-async def deployed_mosquitto(folder: Path) -> AsyncIterator[int]:
-    """Mosquitto with the mounted files; only the container's paths, the port and the user differ."""
-    port = free_port()
-    assert MOSQUITTO is not None
-    (folder / "data").mkdir()
-    (folder / "config").mkdir()
-    shutil.copy(DEPLOY / "mosquitto.acl", folder / "config" / "acl")
-    text = (DEPLOY / "mosquitto.conf").read_text("utf-8")
-    changes = {
-        "listener 1883": f"listener {port} 127.0.0.1\nuser {getpass.getuser()}",
-        "/mosquitto/": f"{folder}/",
-        f"/secrets{folder}/": f"{folder}/secrets/mosquitto/",
-    }
-    for old, new in changes.items():
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "mosquitto.conf").write_text(text)
-    with (folder / "output").open("wb") as sink:
-        process = await asyncio.create_subprocess_exec(
-            MOSQUITTO, "-c", str(folder / "mosquitto.conf"), stdout=sink, stderr=sink
-        )
-    try:
-        await listening(port)
-        yield port
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 def client(port: int, user: str | None, password: str | None) -> aiomqtt.Client:
@@ -116,6 +72,29 @@ async def test_mosquitto_lets_in_who_has_a_password_and_everyone_says_only_what_
                 message = await anext(aiter(server.messages))
             assert (str(message.topic), message.payload) == ("city/t/gas/d1/telemetry", b"real")
     assert (tmp_path / "data" / "mosquitto.db").exists()
+
+
+@needs_mosquitto
+async def test_the_provisioner_gives_devices_their_rights_and_has_none_itself(tmp_path: Path) -> None:
+    make_secrets(tmp_path / "secrets")
+    word = secret(tmp_path / "secrets", "citywarden/provisioner-password")
+    async with deployed_mosquitto(tmp_path) as port:
+        broker = DynamicSecurity(Door("127.0.0.1", port, "provisioner", word))
+        await broker.put([Grant(account_of("t/gas/g1"), "device's password")])
+        assert list(await broker.list()) == [account_of("t/gas/g1")], "the server's own accounts are left alone"
+        own = secret(tmp_path / "secrets", "citywarden/mqtt-password")
+        device = aiomqtt.Client(
+            "127.0.0.1", port, username="t/gas/g1", password="device's password", identifier="t/gas/g1"
+        )
+        async with client(port, "citywarden", own) as server, device, client(port, "provisioner", word) as provisioner:
+            await server.subscribe("city/#", qos=1)
+            for pattern in ("#", "city/#"):
+                (code,) = await provisioner.subscribe(pattern, qos=1)
+                assert str(code) == "128" or getattr(code, "value", 0) >= 0x80
+            await device.publish("city/t/gas/g1/telemetry", b"{}", qos=1)
+            async with asyncio.timeout(10):
+                assert str((await anext(aiter(server.messages))).topic) == "city/t/gas/g1/telemetry"
+    assert "t/gas/g1" in (tmp_path / "secrets/mosquitto/dynamic-security").read_text("utf-8")
 
 
 def test_grafanas_token_reads_and_does_nothing_else(tmp_path: Path) -> None:

@@ -17,12 +17,8 @@ from citywarden.provision.embedded import EmbeddedAccounts
 from citywarden.sections import MqttSettings, Settings
 from citywarden.serve.brokers import Brokers, open_brokers
 from ingest.endpoint import Endpoint
-from tests.brokers import Mosquitto, mosquitto
+from tests.brokers import DYNSEC, Mosquitto, mosquitto
 
-PLUGIN = next(
-    (str(p) for folder in ("/usr/lib", "/usr/local/lib") for p in Path(folder).rglob("mosquitto_dynamic_security.so")),
-    None,
-)
 ADMIN = "administrator"
 SERVER_ACLS = [
     ("publishClientSend", "city/#"), ("publishClientReceive", "city/#"), ("subscribePattern", "city/#"),
@@ -54,7 +50,7 @@ class Site:
 
 def dynsec_settings(folder: Path) -> tuple[str, ...]:
     """Mosquitto's settings for dynamic security, with one administrator who may do all."""
-    if PLUGIN is None or shutil.which("mosquitto_ctrl") is None:
+    if DYNSEC is None or shutil.which("mosquitto_ctrl") is None:
         pytest.skip("needs Mosquitto's dynamic-security plugin: apt-get install mosquitto")
     file = folder / "dynsec.json"
     if not file.exists():
@@ -63,7 +59,7 @@ def dynsec_settings(folder: Path) -> tuple[str, ...]:
         words = ", ".join(f'{{"acltype": "{kind}", "topic": "{topic}", "allow": true}}' for kind, topic in SERVER_ACLS)
         text = file.read_text().replace('"acls":\t[', f'"acls":\t[{words},', 1)
         file.write_text(text)
-    return ("allow_anonymous false", f"plugin {PLUGIN}", f"plugin_opt_config_file {file}")
+    return ("allow_anonymous false", f"plugin {DYNSEC}", f"plugin_opt_config_file {file}")
 
 
 @asynccontextmanager

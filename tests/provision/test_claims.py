@@ -107,10 +107,11 @@ async def test_what_is_not_proved_gets_no_answer(office: Office) -> None:
     secret = await secret_of(office)
     await office.enrolment.add([S1], claimed=True)
     good = request_of(secret)
-    fields = ("serial", "kind", "nonce", "public_key")
+    other = "x" * 16
     changed = [
-        replace(good, **{name: public_text(fresh_key()) if name == "public_key" else "x" * 16}) for name in fields
-    ]  # type: ignore[arg-type]
+        replace(good, serial=other), replace(good, kind=other), replace(good, nonce=other),
+        replace(good, public_key=public_text(fresh_key())),
+    ]  # fmt: skip
     for forged in (request_of("wrong"), replace(good, ts_ms=good.ts_ms + 1), replace(good, proof=""), *changed):
         assert await ask(office, forged) is None
     assert office.claims.outcomes["bad_proof"] == 7
