@@ -58,8 +58,8 @@ class Influxd:
 
 
 @contextlib.contextmanager
-def influxd(folder: Path, tasks: bool = False) -> Iterator[Influxd]:
-    """A running influxd, which runs no tasks unless asked to; skips the test where there is none."""
+def influxd(folder: Path, tasks: bool = False, bucket: str = "first", token: str = "") -> Iterator[Influxd]:
+    """A running influxd with this bucket and token, which runs no tasks unless asked to; skips where there is none."""
     program = find_influxd()
     if program is None:
         pytest.skip(HOW)
@@ -79,7 +79,8 @@ def influxd(folder: Path, tasks: bool = False) -> Iterator[Influxd]:
     with output.open("wb") as sink:
         process = subprocess.Popen(command, stdout=sink, stderr=subprocess.STDOUT)
     try:
-        yield Influxd(port, _onboard(f"http://127.0.0.1:{port}", process, output))
+        wanted = {"bucket": bucket} | ({"token": token} if token else {})
+        yield Influxd(port, _onboard(f"http://127.0.0.1:{port}", wanted, process, output))
     finally:
         process.terminate()
         try:
@@ -89,9 +90,11 @@ def influxd(folder: Path, tasks: bool = False) -> Iterator[Influxd]:
             process.wait()
 
 
-def _onboard(base: str, process: subprocess.Popen[bytes], output: Path, timeout_s: float = 60.0) -> str:
+def _onboard(
+    base: str, wanted: dict[str, str], process: subprocess.Popen[bytes], output: Path, timeout_s: float = 60.0
+) -> str:
     """Wait until it answers and make the first user; returns the token."""
-    body = {"username": "citywarden", "password": secrets.token_urlsafe(24), "org": "city", "bucket": "first"}
+    body = {"username": "citywarden", "password": secrets.token_urlsafe(24), "org": "city"} | wanted
     deadline = time.monotonic() + timeout_s
     while process.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):

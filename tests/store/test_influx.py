@@ -1,6 +1,7 @@
 """InfluxStore against a real influxd: the contract, and what only InfluxDB does."""
 
 import asyncio
+import csv
 import itertools
 import random
 import secrets
@@ -9,10 +10,8 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
-from influxdb_client.client.influxdb_client import InfluxDBClient
-from influxdb_client.client.tasks_api import TasksApi
-from influxdb_client.rest import ApiException
 
 from citywarden.model.errors import Unavailable
 from citywarden.model.kind import JsonScalar
@@ -180,8 +179,8 @@ async def test_records_that_lived_among_the_readings_move_where_they_are_kept(se
 
 
 async def test_influxdb_runs_the_tasks_and_the_means_are_right(tmp_path: Path) -> None:
-    """The tasks as they are, run by InfluxDB's own executor for two moments of their schedule."""
-    with influxd(tmp_path, tasks=True) as server:
+    """The tasks as they are, run by InfluxDB's own executor for a moment of their schedule."""
+    with influxd(tmp_path, tasks=True, bucket="city") as server:
         hour_ms = (time.time_ns() // 1_000_000 // HOUR_MS - 1) * HOUR_MS
         url = server.url("city")
         await set_up(url, server.token, {"gas": KINDS["gas"]})
@@ -191,57 +190,56 @@ async def test_influxdb_runs_the_tasks_and_the_means_are_right(tmp_path: Path) -
                 (s, {"co_ppm": base + s // 60}) for s in range(0, 3600, 30)
             ]
             await store.write(columns("gas", rows, device("gas", name, district="Futian"), hour_ms))
-        with InfluxDBClient(url=server.base, token=server.token, org="city") as client:
-            api = client.tasks_api()
-            tasks = {task.name.rpartition(": ")[2]: task.id for task in api.find_tasks()}
-            assert len(tasks) == 7
+        await store.close()
+        headers = {"Authorization": f"Token {server.token}"}
+        async with httpx.AsyncClient(base_url=f"{server.base}/api/v2", headers=headers, timeout=30) as client:
             moments = {"minutes": 900_000, "hours": HOUR_MS, "hours of districts": HOUR_MS, "newest values": HOUR_MS}
             for name, ms in moments.items():
-                moment = datetime.fromtimestamp((hour_ms + ms) / 1000, UTC)
-                run = api.run_manually(tasks[name], scheduled_for=moment)
-                await finished(client, tasks[name], run.id)
-
-            def rows_of(bucket: str, measurement: str, field: str) -> list[tuple[str, int, float]]:
-                flux = (
-                    f'from(bucket: "{bucket}") |> range(start: 0) |> filter(fn: (r) => r._field == "{field}")'
-                    f' |> filter(fn: (r) => r._measurement == "{measurement}")'
-                    ' |> group() |> sort(columns: ["device", "_time"])'
-                )
-                return [
-                    (r.values.get("device") or "", round(r.get_time().timestamp() * 1000) - hour_ms, r.get_value())
-                    for table in client.query_api().query(flux) for r in table.records
-                ]  # fmt: skip
-
+                await run_task(client, f"citywarden city: {name}", hour_ms + ms)
             minutes = [(name, m * 60_000, base + m) for name, base in (("a", 10.0), ("b", 30.0)) for m in range(15)]
-            assert rows_of("city_1m", "gas", "co_ppm") == minutes
+            assert await folds(client, "city_1m", "gas", "co_ppm", hour_ms) == minutes
             sums = [("", m * 60_000, 2 * (40.0 + 2 * m)) for m in range(15)]
-            assert rows_of("city_1m", "gas_district", "co_ppm_sum") == sums
-            assert rows_of("city_1h", "gas", "co_ppm") == [("a", 0, 39.5), ("b", 0, 59.5)]
-            assert rows_of("city_1h", "gas_district", "co_ppm_n") == [("", 0, 240)]
-            assert rows_of("city_1h", "gas_district", "co_ppm_max") == [("", 0, 89.0)]
-            assert [(name, value) for name, _, value in rows_of("city_newest", "gas", "co_ppm")] == [
-                ("a", 69.0), ("b", 89.0)
-            ]  # fmt: skip
-        await store.close()
+            assert await folds(client, "city_1m", "gas_district", "co_ppm_sum", hour_ms) == sums
+            assert await folds(client, "city_1h", "gas", "co_ppm", hour_ms) == [("a", 0, 39.5), ("b", 0, 59.5)]
+            assert await folds(client, "city_1h", "gas_district", "co_ppm_n", hour_ms) == [("", 0, 240)]
+            assert await folds(client, "city_1h", "gas_district", "co_ppm_max", hour_ms) == [("", 0, 89.0)]
+            last = 3_600_000 - 30_000
+            assert await folds(client, "city_newest", "gas", "co_ppm", hour_ms) == [
+                ("a", last, 69.0),
+                ("b", last, 89.0),
+            ]
 
 
-async def finished(client: InfluxDBClient, task: str, run: str) -> None:
-    """Until InfluxDB has run it; fails with its words when that went wrong."""
-    api = client.tasks_api()
+async def run_task(client: httpx.AsyncClient, name: str, at_ms: int) -> None:
+    """Have InfluxDB run a task as if it were that time, to its end; fails with its words when that went wrong."""
+    (task,) = (await client.get("/tasks", params={"name": name})).json()["tasks"]
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    runs = f"/tasks/{task['id']}/runs"
+    made = (await client.post(runs, json={"scheduledFor": moment})).raise_for_status().json()
+    status = ""
     async with asyncio.timeout(60):
-        while (status := state_of(api, task, run)) not in ("success", "failed"):
+        while status not in ("success", "failed"):
             await asyncio.sleep(0.1)
-    assert status == "success", [one.message for one in api.get_run_logs(task, run)]
+            found = await client.get(f"{runs}/{made['id']}")
+            # A run that has just ended is for a moment neither among the current ones nor among those that are over.
+            status = "" if found.status_code == 404 else found.raise_for_status().json()["status"]
+    assert status == "success", (await client.get(f"{runs}/{made['id']}/logs")).text
 
 
-def state_of(api: TasksApi, task: str, run: str) -> str:
-    """A run that has just ended is for a moment neither among the current ones nor among those that are over."""
-    try:
-        return str(api.get_run(task, run).status)
-    except ApiException as error:
-        if error.status != 404:
-            raise
-        return "moving"
+async def folds(
+    client: httpx.AsyncClient, bucket: str, measurement: str, field: str, zero_ms: int
+) -> list[tuple[str, int, float]]:
+    """(device, ms after `zero_ms`, value) of every row, by device and time."""
+    flux = (
+        f'from(bucket: "{bucket}") |> range(start: 0) |> filter(fn: (r) => r._measurement == "{measurement}")'
+        f' |> filter(fn: (r) => r._field == "{field}") |> group()'
+        " |> map(fn: (r) => ({ms: int(v: r._time) / 1000000, value: float(v: r._value),"
+        ' device: if exists r.device then r.device else ""}))'
+    )
+    headers = {"Content-Type": "application/vnd.flux", "Accept": "application/csv"}
+    answer = await client.post("/query", params={"org": "city"}, content=flux, headers=headers)
+    table = csv.DictReader(line for line in answer.raise_for_status().text.splitlines() if line)
+    return sorted((row["device"], int(row["ms"]) - zero_ms, float(row["value"])) for row in table)
 
 
 async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Influxd) -> None:
