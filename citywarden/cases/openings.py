@@ -38,9 +38,13 @@ class Openings:
 
 
 def report_of(alert: Alert, place: str, table: Timetable, by: str = REPORTER) -> Report:
-    """The report of an alert. `place`: the name of the thing it is about."""
+    """The report of an alert. `place`: the name of the thing it is about, maybe `中文 / English`; each language
+    gets its half.
+    """
     category = table.category_of(alert.rule)
-    zh, en = alert.summary.get("zh-CN", ""), alert.summary.get("en", "")
+    halves = place.split(" / ") if place.count(" / ") == 1 else [place, place]
+    zh, en = (alert.summary.get(language, "").replace(place, half) if place else alert.summary.get(language, "")
+              for language, half in zip(("zh-CN", "en"), halves, strict=True))  # fmt: skip
     title = " / ".join(filter(None, (zh, en))) or alert.rule
     return Report(
         alert.tenant, category.id, title, Source.ALERT, by, "", place or alert.subject, alert.district,

@@ -1,8 +1,8 @@
 """The rates of case work (立案率, 派遣率, 结案率, 按期结案率, 按期处置率, 返工率, 延期率), counted by the database.
 
-What happened in a time (受理, 立案, 派遣) is counted by when it happened. What was due in a time (应结案, 应处置) is
-counted by its deadline, so every case counts in exactly one period, and what was done about it before the period's
-end: the same period asked for again next year gives the same figures.
+What happened in a time (受理, 立案, 派遣) is counted by when it happened. What was to be done in a time (应结案,
+应处置) is counted when it was done or when its deadline passed, whichever came first: every case counts in exactly one
+period, and the same period asked for again next year gives the same figures.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,9 @@ from citywarden.cases import tables
 from citywarden.model.case import Case, RateRow, Rates, Stage, Tally
 
 _T = tables.case
+_CLOSING: ColumnElement[int] = case((_T.c.closed_ms < _T.c.whole_due_ms, _T.c.closed_ms), else_=_T.c.whole_due_ms)
+_HANDLING: ColumnElement[int] = case((_T.c.handled_ms < _T.c.handle_due_ms, _T.c.handled_ms), else_=_T.c.handle_due_ms)
+"""When a case was closed, or handled, or was due to be: what came first."""
 
 
 class By(StrEnum):
@@ -44,7 +47,7 @@ def count(
     """Rates of the time from start (inclusive) to stop, of all or by group, most due first."""
     group: ColumnElement[str] = literal("") if by is None else _T.c[by.value]
     counted = _counted(start_ms, stop_ms)
-    moments = (_T.c.accepted_ms, _T.c.filed_ms, _T.c.dispatched_ms, _T.c.whole_due_ms, _T.c.handle_due_ms)
+    moments = (_T.c.accepted_ms, _T.c.filed_ms, _T.c.dispatched_ms, _CLOSING, _HANDLING)
     where = or_(*(_within(moment, start_ms, stop_ms) for moment in moments))
     wanted = select(group, *(counted[one.name] for one in fields(Tally))).where(where)
     if tenant is not None:
@@ -67,8 +70,8 @@ def closed_in_time(one: Case) -> bool | None:
 def _counted(start_ms: int, stop_ms: int) -> dict[str, ColumnElement[int]]:
     """What is counted, by the names of `Tally`."""
     kept = _T.c.stage != Stage.WITHDRAWN.value
-    due = and_(_within(_T.c.whole_due_ms, start_ms, stop_ms), kept)
-    handle_due = and_(_within(_T.c.handle_due_ms, start_ms, stop_ms), kept)
+    due = and_(_within(_CLOSING, start_ms, stop_ms), kept)
+    handle_due = and_(_within(_HANDLING, start_ms, stop_ms), kept)
     closed = and_(due, _T.c.closed_ms < stop_ms)
     conditions = {
         "accepted": _within(_T.c.accepted_ms, start_ms, stop_ms),

@@ -64,6 +64,15 @@ def test_nothing_to_divide_by() -> None:
     assert rates_of(Tally()) == Rates(None, None, None, None, None, None, None)
 
 
+def test_a_case_closed_early_counts_when_it_is_closed_and_never_again(engine: Engine) -> None:
+    book, monday = ledger(engine), at("2026-11-23 09:00")
+    walk(book, book.open(report("damaged_road"), monday), Step.CLOSE, monday + HOUR_MS)  # due in seven business days
+    with engine.connect() as connection:
+        days = [rates.count(connection, at(f"2026-{day} 00:00"), at(f"2026-{day} 23:59"))[0].tally.due
+                for day in ("11-23", "11-24", "12-02")]  # fmt: skip
+    assert days == [1, 0, 0]
+
+
 def test_cases_that_were_worked_count_by_unit_district_and_category(engine: Engine) -> None:
     book, monday = ledger(engine), at("2026-11-23 09:00")
     done = book.open(report("gas_leak", district="Luohu"), monday)

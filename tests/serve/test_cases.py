@@ -21,7 +21,7 @@ from tests.builders import KINDS
 from tests.cases.case_builders import MINUTE_MS, MONDAY_MS
 from tests.store.twin import MemoryStore
 
-SUMMARY = {"zh-CN": "甲烷 55 %LEL", "en": "Methane 55 %LEL"}
+SUMMARY = {"zh-CN": "五号阀井 / Valve 5：甲烷 55 %LEL", "en": "五号阀井 / Valve 5: methane 55 %LEL"}
 
 
 class Office:
@@ -42,7 +42,7 @@ class Office:
         return self.now_ms
 
     def lookup(self, key: DeviceKey) -> Device | None:
-        return Device(key.tenant, key.kind, key.id, "五号阀井") if key.id == "g5" else None
+        return Device(key.tenant, key.kind, key.id, "五号阀井 / Valve 5") if key.id == "g5" else None
 
     async def find(self, subject: str, severity: Severity | None, rule: str = "gas.methane") -> list[Alert]:
         """What the rules find of a detector now."""
@@ -71,7 +71,8 @@ async def test_severe_alerts_open_one_case_each(tmp_path: Path) -> None:
     for _ in range(3):
         await office.look()
     (case,) = (await office.cases.find(CaseQuery())).items
-    assert (case.category, case.title, case.place) == ("gas_leak", "甲烷 55 %LEL / Methane 55 %LEL", "五号阀井")
+    assert (case.category, case.place) == ("gas_leak", "五号阀井 / Valve 5")
+    assert case.title == "五号阀井：甲烷 55 %LEL / Valve 5: methane 55 %LEL"
     assert (case.alert, case.about, case.lat, case.tenant) == (alert.id, ("gas", "g5"), 22.5, "t")
     await office.find("g5", Severity.CRITICAL)  # it rises: still the same alert
     await office.find("g6", Severity.MAJOR)

@@ -59,7 +59,7 @@ export default {
             @change="upload" /></label></div>
         <p v-if="may" class="cw-none">{{ words.case_file_types.replace('{n}', Math.round(largest / 1048576)) }}</p>
         <p v-if="wrong" class="cw-error" role="alert">{{ words.case_upload_failed.replace('{why}', wrong) }}</p></section>
-      <dialog ref="dialog" class="cw-dialog" @close="doing = null"><form v-if="doing" @submit.prevent="send">
+      <dialog ref="dialog" class="cw-dialog" @close="closed"><form v-if="doing" @submit.prevent="send">
         <h3>{{ words['case_do_' + doing.step] }}<small>{{ c.number }}</small></h3>
         <label v-if="!me">{{ words.who }}<input name="who" v-model.trim="by" maxlength="60" autocomplete="name" /></label>
         <label v-if="doing.reasons.length">{{ words.case_why }}<select name="why" v-model="why"><option value=""></option>
@@ -120,6 +120,10 @@ export default {
         this.$refs.dialog.showModal();
         this.$refs.dialog.querySelector("input:not([value]), select, textarea")?.focus();
       });
+    },
+    closed() {
+      // The event comes late: another step may have been begun meanwhile.
+      if (!this.$refs.dialog.open) this.doing = null;
     },
     send() {
       const missing = !this.me && !this.by ? "case_who_missing" : this.doing.reasons.length && !this.why
