@@ -10,6 +10,8 @@ from sqlalchemy import Engine, text
 from tests.faults.dispatcher import Message
 from tests.faults.traffic import Mark, leak_name
 
+EARLIER_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class Count:
@@ -34,9 +36,13 @@ class Count:
         return self.complete and not (self.duplicates or self.alerts_doubled or self.webhooks_doubled)
 
 
-async def stored(client: httpx.AsyncClient, first: int, end: int) -> Counter[int]:
-    """Rows in InfluxDB per number."""
-    asked = f"SELECT energy_kwh FROM streetlight WHERE energy_kwh >= {first} AND energy_kwh < {end}"
+async def stored(client: httpx.AsyncClient, first: Mark, end: Mark) -> Counter[int]:
+    """Rows in InfluxDB per number, those of back-fills (devices B...) whenever they are said to have been."""
+    numbers = f"energy_kwh >= {first.number} AND energy_kwh < {end.number}"
+    asked = ";".join(
+        f"SELECT energy_kwh FROM streetlight WHERE {which} AND {numbers}"
+        for which in (f"device =~ /^L/ AND time >= {first.at_ms - EARLIER_MS}ms", "device =~ /^B/")
+    )
     answer = await client.get("/query", params={"db": "city", "q": asked, "epoch": "ms"})
     answer.raise_for_status()
     series = [one for result in answer.json()["results"] for one in result.get("series", ())]

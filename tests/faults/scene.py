@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from citywarden.database import connect
+from citywarden.model.device import Device
 from citywarden.serve.tables import open_database
 from ingest.publisher import Publisher
 from ingest.registry import Registry
@@ -54,7 +55,7 @@ class Scene:
 
     async def books(self, span: tuple[Mark, Mark]) -> Count:
         """The books of a span as they stand now."""
-        rows = await ledger.stored(self.client, span[0].number, span[1].number)
+        rows = await ledger.stored(self.client, *span)
         known, dead = ledger.alerts(self.engine), ledger.dead(self.engine)
         return ledger.count(span, self.traffic.ended, rows, known, ledger.told(self.dispatcher.messages), dead)
 
@@ -88,8 +89,8 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def scene(rate: float, leak_s: float) -> AsyncIterator[Scene]:
-    """A running stack; the city speaks until the block ends."""
+async def scene(rate: float, leak_s: float, extra: Sequence[tuple[str, str, str]] = ()) -> AsyncIterator[Scene]:
+    """A running stack; the city speaks until the block ends. `extra`: (tenant, kind, id) of more devices."""
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cw-faults-", ignore_cleanup_errors=True)))
         places = [folder / name for name in ("mqtt", "influx", "pg", "data", "log")]
@@ -111,7 +112,7 @@ async def scene(rate: float, leak_s: float) -> AsyncIterator[Scene]:
             f'[[alerts.targets]]\nname = "dispatch"\nurl = "{dispatcher.url}"\nsecret = "{SECRET}"\n'
         )
         engine = open_database(database.url)
-        Registry(engine).add(devices())
+        Registry(engine).add([*devices(), *(Device(*one) for one in extra)])
         engine.dispose()
         engine = connect(database.url)
         stack.callback(engine.dispose)

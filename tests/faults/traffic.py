@@ -29,10 +29,11 @@ def leak_name(number: int) -> str:
 
 @dataclass(slots=True)
 class Mark:
-    """How far the traffic has come: numbers and leaks below are on their way, or there."""
+    """How far the traffic has come: numbers and leaks below are on their way, or there. `at_ms`: by devices' clocks."""
 
     number: int
     leak: int
+    at_ms: int
 
 
 class Traffic:
@@ -56,7 +57,7 @@ class Traffic:
         self.clearing = True
 
     def mark(self) -> Mark:
-        return Mark(self.number, self.leak)
+        return Mark(self.number, self.leak, self.now_ms())
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -92,14 +93,14 @@ class Traffic:
         last_ms = self._said_ms[lamp]
         # A lamp says each thing at a time of its own, or the later one would be the same reading.
         self._said_ms[lamp] = now_ms if now_ms > last_ms or now_ms < last_ms - 60_000 else last_ms + 1
-        self._say("streetlight", f"L{lamp:03}", b'{"ts": %d, "energy_kwh": %d}' % (self._said_ms[lamp], n))
+        self.say("streetlight", f"L{lamp:03}", b'{"ts": %d, "energy_kwh": %d}' % (self._said_ms[lamp], n))
 
     def back_fill(self, messages: int, items: int, begin_ms: int) -> None:
         """Arrays of old readings, each with numbers of its own."""
         for _ in range(messages):
             first, self.number = self.number, self.number + items
             lines = (b'{"ts": %d, "energy_kwh": %d}' % (begin_ms + n, n) for n in range(first, first + items))
-            self._say("streetlight", f"B{first // items % LAMPS:03}", b"[" + b",".join(lines) + b"]")
+            self.say("streetlight", f"B{first // items % LAMPS:03}", b"[" + b",".join(lines) + b"]")
 
     def now_ms(self) -> int:
         """By the devices' clocks."""
@@ -114,9 +115,10 @@ class Traffic:
             self._methane(over, 1.0)
 
     def _methane(self, number: int, lel_pct: float) -> None:
-        self._say("gas", leak_name(number), b'{"ts": %d, "methane_lel_pct": %g}' % (self.now_ms(), lel_pct))
+        self.say("gas", leak_name(number), b'{"ts": %d, "methane_lel_pct": %g}' % (self.now_ms(), lel_pct))
 
-    def _say(self, kind: str, device: str, payload: bytes) -> None:
+    def say(self, kind: str, device: str, payload: bytes) -> None:
+        """Publish something; `pause` waits for it."""
         task = asyncio.create_task(self._publisher.publish(f"city/{TENANT}/{kind}/{device}/telemetry", payload))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
