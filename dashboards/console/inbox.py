@@ -25,6 +25,7 @@ PIECE = 100
 """Alerts the page asks for at a time."""
 MOST = 5000
 """Alerts a list shows at most, and a person does something about at once."""
+_SEARCHED = ("place", "subject", "zh", "en", "rule", "district", "note", "by", "assigned", "id")
 AGAIN_S = 1.0
 AGAIN_PAST_S = 10.0
 """How soon a list is worked out again when alerts have changed: of open ones, of those in the database."""
@@ -40,6 +41,7 @@ class Listing:
         self._limit = PIECE
         self._sent: dict[str, dict[str, Json]] = {}
         self._matching: Sequence[Alert] = ()
+        self._texts: dict[str, tuple[Alert, str]] = {}
         self._asked = False
         self._at_s = 0.0
         self._again: asyncio.TimerHandle | None = None
@@ -112,9 +114,15 @@ class Listing:
         return found, page.next is not None and len(page.items) < MOST
 
     def _said(self, alert: Alert) -> str:
-        view = self._session.broadcast.scene.view(alert)
-        names = ("place", "subject", "zh", "en", "rule", "district", "note", "by", "assigned", "id")
-        return " ".join(str(view[name]) for name in names if view[name])
+        known = self._texts.get(alert.id)
+        if known is not None and known[0] == alert:
+            return known[1]
+        scene = self._session.broadcast.scene
+        view = scene.view(alert)
+        text = " ".join(str(view[name]) for name in _SEARCHED if view[name])
+        if scene.looked:
+            self._texts[alert.id] = (alert, text)
+        return text
 
     def _facets(self, alerts: Sequence[Alert]) -> dict[str, Json]:
         """What can be chosen from."""

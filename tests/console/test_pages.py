@@ -125,7 +125,8 @@ def test_the_inbox_filters_and_works_many_at_once(browser: BrowserContext, futia
     with opened(browser, f"{futian}/alerts?lang=en") as page:
         page.wait_for_selector("article")
         page.get_by_label("Status").select_option("resolved")
-        until(lambda: page.locator("article.resolved").count() >= 60, True)
+        until(lambda: int(page.inner_text(".cw-alerts h2 b").rstrip("+")) >= 60, True)
+        assert page.locator("article.resolved").count() >= 10
         page.get_by_label("Status").select_option("open")
         page.fill('input[type="search"]', "灯杆")
         until(lambda: page.locator("article").count(), 2)

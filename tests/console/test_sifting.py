@@ -68,7 +68,7 @@ def test_periods_of_an_address() -> None:
     assert period_of("2026-11-01", "2026-11-30", today) == Period(date(2026, 11, 1), date(2026, 11, 30))
     for wrong in ((None, None), ("x", "2026-11-22"), ("2026-11-22", "2026-11-01"), ("2020-01-01", "2026-11-22"),
                   ("9999-12-31", "9999-12-31"), ("0001-01-01", "0001-01-02")):  # fmt: skip
-        assert period_of(*wrong, today) == week
+        assert period_of(wrong[0], wrong[1], today) == week
     assert week.days == 7
 
 

@@ -51,7 +51,7 @@ export default {
           <button class="quiet" @click="forget">{{ words.cancel }}</button></div>
       </header>
       <div class="cw-scroll">
-        <div class="cw-cards" role="listbox" :aria-label="words.inbox">
+        <div ref="list" class="cw-cards" role="listbox" :aria-label="words.inbox" :style="room">
           <article v-for="a in shown" :key="a.id" :data-id="a.id" role="option" :aria-selected="String(isChosen(a))"
             :class="[a.severity, a.status, { at: a.id === here, chosen: isChosen(a) }]" @click="open(a)">
             <p class="cw-grade"><b>{{ words[a.severity] }}</b><time :title="stamp(a.raised_ms)">{{ age(a.raised_ms)
@@ -77,7 +77,7 @@ export default {
                 words.resolve }}</button></div>
           </article>
         </div>
-        <p v-if="loaded && !shown.length" class="cw-calm"><i></i>{{ words[narrowed || past ? 'nothing_found'
+        <p v-if="loaded && !order.length" class="cw-calm"><i></i>{{ words[narrowed || past ? 'nothing_found'
           : 'none_open'] }}</p>
         <button v-if="more" ref="next" class="quiet cw-next" @click="ask(true)">{{ words.load_more }}</button>
         <p class="cw-keys">{{ words.keys }}</p>
@@ -99,11 +99,17 @@ export default {
       severities: SEVERITIES, orders: ORDERS, help: HELP, filter: { ...EMPTY, ...Object.fromEntries(given) },
       order: [], views: {}, counts: null, total: 0, more: false, facets: { rules: [], kinds: [], districts: [],
       tenants: [] }, loaded: false, chosen: [], everything: false, here: "", unfolded: false, limit: PIECE,
+      first: 0, count: 40, pitch: 102,
     };
   },
   computed: {
+    // Only what is in sight, and a little around it, is drawn: a list of thousands is as quick as one of ten.
     shown() {
-      return this.order.map((id) => this.views[id]);
+      return this.order.slice(this.first, this.first + this.count).map((id) => this.views[id]);
+    },
+    room() {
+      const below = Math.max(0, this.order.length - this.first - this.count);
+      return { paddingTop: `${this.first * this.pitch}px`, paddingBottom: `${below * this.pitch}px` };
     },
     levels() {
       return this.filter.severity.split(",").filter(Boolean);
@@ -144,12 +150,16 @@ export default {
   mounted() {
     this.keys = (e) => this.key(e);
     window.addEventListener("keydown", this.keys);
+    this.scrolled = () => (this.frame ??= requestAnimationFrame(() => this.look()));
+    window.addEventListener("scroll", this.scrolled, { passive: true });
+    window.addEventListener("resize", this.scrolled);
     this.seen = new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && this.ask(true), {
       rootMargin: "600px",
     });
     this.$nextTick(() => this.ask());
   },
   updated() {
+    this.scrolled();
     const next = this.$refs.next ?? null;
     if (next === this.watched) return;
     this.seen.disconnect();
@@ -158,6 +168,9 @@ export default {
   },
   unmounted() {
     window.removeEventListener("keydown", this.keys);
+    window.removeEventListener("scroll", this.scrolled);
+    window.removeEventListener("resize", this.scrolled);
+    cancelAnimationFrame(this.frame);
     this.seen.disconnect();
     clearTimeout(this.typing);
   },
@@ -165,7 +178,7 @@ export default {
     // ---- asking
     ask(more = false) {
       if (more && this.waiting) return;
-      this.limit = more ? this.limit + PIECE : PIECE;
+      this.limit = more ? this.limit + Math.max(PIECE, this.limit / 2) : PIECE;
       this.waiting = true;
       if (!more) this.forget();
       const url = new URL(location.href);
@@ -188,6 +201,20 @@ export default {
     clear() {
       this.filter = { ...EMPTY, status: this.filter.status, sort: this.filter.sort };
       this.ask();
+    },
+    // Which of the list is in sight.
+    look() {
+      this.frame = null;
+      const list = this.$refs.list;
+      const cards = list?.children ?? [];
+      if (!cards.length) return;
+      const drawn = cards[cards.length - 1].getBoundingClientRect().bottom - cards[0].getBoundingClientRect().top + 8;
+      const pitch = drawn / cards.length;
+      if (Math.abs(pitch - this.pitch) > 3) this.pitch = pitch;
+      const first = Math.floor(-list.getBoundingClientRect().top / this.pitch / 4) * 4 - 12;
+      const count = Math.ceil(window.innerHeight / this.pitch / 4) * 4 + 28;
+      this.first = Math.min(Math.max(0, first), Math.max(0, this.order.length - count));
+      this.count = count;
     },
     rows({ order, views, more, counts, total, facets }) {
       const known = this.views;
@@ -280,6 +307,8 @@ export default {
       if (!id) return;
       this.here = id;
       if (place >= this.order.length - 5 && this.more) this.ask(true);
+      const at = this.order.indexOf(id);
+      if (at < this.first || at >= this.first + this.count) this.first = Math.max(0, at - 12);
       this.$nextTick(() => this.$el.querySelector("article.at")?.scrollIntoView({ block: "nearest" }));
     },
   },
