@@ -5,15 +5,20 @@ import contextlib
 import csv
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 import click
 import orjson
 
+from citywarden.cli.crowd import Crowd
 from citywarden.cli.options import as_json, print_json
 from citywarden.cli.running import run, until_stopped, wall_ms
+from citywarden.model.credential import login_of
+from citywarden.model.device import DeviceKey
+from citywarden.provision.handout import read_csv
 from fleet.city import City, Size, city
 from fleet.playback import Fix, Publish, choose, play, retime
 from fleet.simulator import Doors, Simulator
@@ -34,11 +39,17 @@ KINDS_AT_HOME = ("streetlight", "waterlogging", "gas", "vehicle")
 CSV_HEADER = ("id", "kind", "tenant", "name", "district", "lat", "lon", "crs", "profile", "owner")
 
 Count = Callable[[], int]
+Passwords = Mapping[str, str] | None
+"""By login; None: one connection for all devices, as whom the endpoint says."""
 T = TypeVar("T")
 
 
 @click.command()
 @click.option("--broker", metavar="URL", help="mqtt://[user:password@]host:port or mqtts://...")
+@click.option("--username", help="User of the broker that may speak for all devices, as a gateway does.")
+@click.option("--password-file", type=click.File("r"), help="File with its password; - for stdin.")
+@click.option("--credentials", type=click.File("r", encoding="utf-8"), metavar="FILE",
+              help="Each device with its own login, of a file that `device import --credentials` wrote.")  # fmt: skip
 @click.option("--devices", type=click.IntRange(4), default=DEVICES, show_default=True, help="Devices of all kinds.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), help="Messages per second in all.  [default: as often "
               "as such devices report, about 90/s for 550]")  # fmt: skip
@@ -57,6 +68,9 @@ T = TypeVar("T")
 @as_json
 def simulate(  # noqa: PLR0913, PLR0917 (one parameter an option)
     broker: str | None,
+    username: str | None,
+    password_file: TextIO | None,
+    credentials: TextIO | None,
     devices: int,
     rate: float | None,
     seconds: float | None,
@@ -88,22 +102,26 @@ def simulate(  # noqa: PLR0913, PLR0917 (one parameter an option)
         raise click.UsageError("--broker URL is needed: where shall the messages go?", click.get_current_context())
     if device is not None and not tracks:
         raise click.UsageError("--device chooses a vehicle of a --track: give both", click.get_current_context())
-    try:
-        endpoint = parse_url(broker)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--broker") from None
+    endpoint = _endpoint(broker, username, password_file)
+    passwords = None if credentials is None else read_csv(list(credentials), credentials.name)
     if tracks:
         fixes = _fixes(tracks, device, speed_up, from_now)
-        published = run(play_tracks(endpoint, fixes, tenant, seconds))
+        published = run(play_tracks(endpoint, fixes, tenant, seconds, passwords))
     else:
-        published = run(play_city(endpoint, _town(seed, tenant, devices), rate, seconds))
+        published = run(play_city(endpoint, _town(seed, tenant, devices), rate, seconds, passwords))
     print_json({"published": published}) if as_json else click.echo(f"{published} messages published")
 
 
-async def play_city(endpoint: Endpoint, town: City, rate: float | None, seconds: float | None) -> int:
+async def play_city(
+    endpoint: Endpoint,
+    town: City,
+    rate: float | None,
+    seconds: float | None,
+    passwords: Mapping[str, str] | None = None,
+) -> int:
     """Publish what a city's devices say; returns how many messages. Raises Unavailable."""
-    async with Publisher(endpoint) as publisher:
-        doors = Doors(_patient(publisher), wall_ms, asyncio.sleep, is_night)
+    async with _speaking(endpoint, passwords, {login_of(d.key) for d in town.devices}) as publish:
+        doors = Doors(publish, wall_ms, asyncio.sleep, is_night)
         simulator = Simulator(town, all_kinds(), doors, rate=rate, history=False)
         playing = asyncio.create_task(simulator.run(seconds))
         async with _telling(lambda: simulator.summary().messages):
@@ -111,15 +129,22 @@ async def play_city(endpoint: Endpoint, town: City, rate: float | None, seconds:
     return simulator.summary().messages
 
 
-async def play_tracks(endpoint: Endpoint, fixes: Sequence[Fix], tenant: str, seconds: float | None) -> int:
+async def play_tracks(
+    endpoint: Endpoint,
+    fixes: Sequence[Fix],
+    tenant: str,
+    seconds: float | None,
+    passwords: Mapping[str, str] | None = None,
+) -> int:
     """Publish recorded fixes when they are due; returns how many. Raises Unavailable."""
     sent = [0]
 
     def count(number: int) -> None:
         sent[0] = number
 
-    async with Publisher(endpoint) as publisher:
-        playing = asyncio.create_task(play(fixes, tenant, _patient(publisher), wall_ms, asyncio.sleep, count))
+    logins = {login_of(DeviceKey(tenant, "vehicle", fix.device)) for fix in fixes}
+    async with _speaking(endpoint, passwords, logins) as publish:
+        playing = asyncio.create_task(play(fixes, tenant, publish, wall_ms, asyncio.sleep, count))
         async with _telling(lambda: sent[0], len(fixes)):
             await _until_over(playing, seconds, playing.cancel)
     return sent[0]
@@ -161,6 +186,33 @@ def _fixes(tracks: Sequence[Path], device: str | None, speed_up: float, from_now
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from None
     return retime(rows, wall_ms(), speed_up, original_times=not from_now)
+
+
+def _endpoint(broker: str, username: str | None, password_file: TextIO | None) -> Endpoint:
+    """The broker, with a user given apart from its URL."""
+    try:
+        endpoint = parse_url(broker)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--broker") from None
+    if (username is None) != (password_file is None) or (username and endpoint.username):
+        raise click.UsageError("--username and --password-file go together, and not with a user in the URL")
+    return endpoint if password_file is None else replace(
+        endpoint, username=username, password=password_file.read().strip()
+    )  # fmt: skip
+
+
+@contextlib.asynccontextmanager
+async def _speaking(endpoint: Endpoint, passwords: Passwords, logins: set[str]) -> AsyncIterator[Publish]:
+    """One publisher for all, or each device over a connection of its own."""
+    if passwords is None:
+        async with Publisher(endpoint) as publisher:
+            yield _patient(publisher)
+        return
+    async with Crowd(endpoint, passwords) as crowd:
+        crowd.check(logins)
+        yield lambda topic, payload, retain: crowd.publish(topic, payload, retain, GIVE_UP_S)
+        if crowd.silent:
+            click.echo(f"citywarden: {len(crowd.silent)} devices have no credentials and stayed silent", err=True)
 
 
 def _patient(publisher: Publisher) -> Publish:

@@ -22,8 +22,8 @@ from citywarden.model.errors import Unavailable
 from citywarden.provision.contract import Account, Grant, Refusal
 
 CONTROL = "$CONTROL/dynamic-security/v1"
-CHUNK = 20
-"""Devices in one message of commands: well below the smallest sensible message limit."""
+CHUNK = 5
+"""Devices in one message of commands: with ten thousand devices the plugin answers five of them within seconds."""
 PAGE = 200
 
 _silent = logging.getLogger("citywarden.provision.library")
