@@ -14,6 +14,7 @@ import numpy as np
 
 from citywarden.columns import Columns, Floats, Ints, Reading, values_at
 from citywarden.model.alert import Alert
+from citywarden.model.case import Case
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kind, Kinds
 from citywarden.model.work import TaskReport
@@ -29,7 +30,7 @@ class Lagged:
     lost: int
 
 
-Change = Reading | Alert | TaskReport | Lagged
+Change = Reading | Alert | TaskReport | Case | Lagged
 
 
 class Listener:

@@ -153,7 +153,7 @@ class _Builder:
             self._p.plan, settings.tenant, settings.zone, store, self._options.work, self._clock_ms
         )  # fmt: skip
         exporter = await self._exporter(store, alerts, live)
-        cases = await self._cases(alerts, registry, exporter)
+        cases = await self._cases(alerts, registry, exporter, live)
         hooks = self._hooks(workdesk, exporter, registry)
         judge = Judge(log, decoding, registry, alerts.desk, live, self._clock_ms, hooks)
         await judge.restore(self._fresh(workdesk))
@@ -209,13 +209,14 @@ class _Builder:
         alerts.desk.subscribe(live.tell_all)
         return exporter
 
-    async def _cases(self, alerts: Alerting, registry: Registry, exporter: Exporter) -> CaseDesk:
+    async def _cases(self, alerts: Alerting, registry: Registry, exporter: Exporter, live: Live) -> CaseDesk:
         """People's work on what the alerts, or other people, tell of."""
         cases = case_desk(self._settings, alerts.engine, self._clock_ms)
         self._stack.push_async_callback(cases.close)
         await cases.run(cases.clean)
         watching = CaseWork(self._settings, cases, alerts.desk, registry.lookup, self._clock_ms)
         watching.tell(exporter)
+        cases.subscribe(live.tell_all)
         await watching.offer_open(exporter)
         self._watch("cases", watching.run)
         return cases

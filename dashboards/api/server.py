@@ -18,7 +18,7 @@ _TEXT: dict[int | str, dict[str, object]] = {200: {"content": {"text/plain": {"s
 _EVENTS: dict[int | str, dict[str, object]] = {
     200: {
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        "description": "Events `alert`, `reading`, `task` and `lagged`; their data is JSON",
+        "description": "Events `alert`, `reading`, `task`, `case` and `lagged`; their data is JSON",
     }
 }
 
@@ -56,7 +56,7 @@ def server(sources: Sources) -> APIRouter:
     @router.get("/api/v1/stream", responses=_EVENTS, response_class=StreamingResponse)
     async def changes(
         events: Annotated[
-            str | None, Query(max_length=200, description="Of alert,reading,task; all if left out")
+            str | None, Query(max_length=200, description="Of alert,reading,task,case; all if left out")
         ] = None,
         kinds: Annotated[str | None, Query(max_length=2000, description="Kinds, by commas; all if left out")] = None,
     ) -> StreamingResponse:

@@ -1,4 +1,4 @@
-"""What changes, as server-sent events: `alert`, `reading`, `task`, and `lagged` to a client that was too slow."""
+"""What changes, as server-sent events: alert, reading, task, case, and lagged to a client that was too slow."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Set
@@ -9,7 +9,9 @@ import orjson
 
 from citywarden.columns import Reading
 from citywarden.live import Change, Lagged
-from citywarden.model.alert import Alert
+from citywarden.model.alert import CASE_KIND, Alert
+from citywarden.model.case import Case
+from citywarden.model.casebody import case_body
 from citywarden.model.wire import alert_body, report_item
 from dashboards.api.shapes import reading_body
 from dashboards.sources import Sources
@@ -27,6 +29,7 @@ class Event(StrEnum):
     ALERT = "alert"
     READING = "reading"
     TASK = "task"
+    CASE = "case"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ def written(change: Change, choice: Choice, sources: Sources) -> bytes:
         who = change.device
         body = {"tenant": who.tenant, "kind": who.kind, "device": who.id, "reading": reading_body(change)}
         return _event(Event.READING, body) if choice.wants(Event.READING, who.kind) else b""
+    if isinstance(change, Case):
+        wanted = choice.wants(Event.CASE, CASE_KIND)
+        return _event(Event.CASE, case_body(change, sources.now_ms())) if wanted else b""
     wanted = choice.wants(Event.TASK, VEHICLE)
     return _event(Event.TASK, report_item(change, sources.timezone)) if wanted else b""
 

@@ -8,6 +8,7 @@ import numpy as np
 from citywarden.columns import Columns, Floats, Ints, Reading
 from citywarden.live import Change, Listener, Live
 from citywarden.model.alert import Alert
+from citywarden.model.case import Case
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.work import TaskReport
 
@@ -23,7 +24,7 @@ class TenantListener(Listener):
         self._owns = owns
 
     def put(self, change: Change) -> None:
-        whose = change.tenant if isinstance(change, Alert) else None
+        whose = change.tenant if isinstance(change, Alert | Case) else None
         if isinstance(change, Reading):
             whose = change.device.tenant
         if whose in (None, self._tenant):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -14,13 +15,17 @@ from starlette.types import Receive, Scope, Send
 
 from citywarden.cases.desk import CaseDesk
 from citywarden.cases.ledger import Ledger
+from citywarden.live import Live
 from citywarden.model.casebody import CasesDocument
 from citywarden.model.identity import Identity, Role
 from citywarden.serve.tables import open_database
 from dashboards.api import mount_api
 from dashboards.api.rights import IDENTITY
+from dashboards.api.stream import Choice, stream
+from dashboards.scoping import narrowed
 from dashboards.sources import Sources
 from tests.api.fakes import FakeInbox, alert, sources
+from tests.builders import KINDS
 from tests.cases.case_builders import MINUTE_MS, MONDAY_MS, PNG, TABLE, evidence_store
 
 LI = Identity("li", Role.DISPATCHER, "t")
@@ -210,6 +215,26 @@ async def test_evidence_that_is_refused(office: Office) -> None:
     assert (await office(LOOKING, "POST", path, content=PNG)).status_code == 403
     assert (await office(LI, "POST", "/none/evidence?name=x", content=PNG)).status_code == 404
     assert [file for file in office.desk.store.folder.rglob("*") if file.is_file()] == []
+
+
+async def test_changes_of_cases_are_events_of_the_stream(office: Office) -> None:
+    live = Live(KINDS)
+    office.desk.subscribe(live.tell_all)
+    known = sources(live=live, now_ms=lambda: office.now_ms)
+    mine = narrowed(known, "t")
+    async with (
+        aclosing(stream(known, Choice(frozenset({"case"})), 60.0)) as all_,
+        aclosing(stream(mine, Choice(), 60.0)) as own,
+    ):
+        await anext(all_)
+        await anext(own)
+        await office.open(OTHER)
+        await office.open()
+        heard = [json.loads((await anext(all_)).decode().split("data: ")[1])["tenant"] for _ in range(2)]
+        assert heard == ["u", "t"]
+        event = (await anext(own)).decode()
+    assert event.startswith("event: case\n")
+    assert json.loads(event.split("data: ")[1])["tenant"] == "t"
 
 
 async def test_the_document_describes_every_route(office: Office) -> None:

@@ -68,7 +68,7 @@ export default {
           maxlength="200" list="cw-units" /><datalist id="cw-units"><option v-for="u in file.units" :key="u" :value="u">{{
           unit(u) }}</option></datalist></label>
         <div v-if="doing.step === 'ask_extension'" class="cw-case-length"><label>{{ words.case_longer }}<input type="number"
-          name="amount" v-model.number="amount" min="1" max="250" /></label><label><select v-model="clock" name="clock">
+          name="amount" v-model.number="amount" min="1" max="250" /></label><label><select v-model="counted" name="clock">
           <option value="business_days">{{ words.case_business_days }}</option><option value="business_hours">{{
           words.case_wh.replace('{n} ', '') }}</option><option value="natural">{{ words.case_h.replace('{n} ', '')
           }}</option></select></label></div>
@@ -79,7 +79,7 @@ export default {
     </section>`,
   props: { words: Object, lang: String, file: Object, names: Object, timezone: String, categories: Array, me: String,
     may: Boolean, largest: Number },
-  data: () => ({ doing: null, by: "", why: "", to: "", note: "", amount: 1, clock: "business_days", error: "",
+  data: () => ({ doing: null, by: "", why: "", to: "", note: "", amount: 1, counted: "business_days", error: "",
     busy: false, when: "after", uploading: false, wrong: "", marks: MARKS }),
   computed: {
     c() {
@@ -133,8 +133,8 @@ export default {
       if (missing) return;
       if (!this.me) remember("who", this.by);
       this.busy = true;
-      const amount = this.clock === "business_days" ? this.amount : this.amount * 60;
-      const longer = this.doing.step === "ask_extension" ? { amount, clock: this.clock } : {};
+      const amount = this.counted === "business_days" ? this.amount : this.amount * 60;
+      const longer = this.doing.step === "ask_extension" ? { amount, clock: this.counted } : {};
       this.$emit("act", { step: this.doing.step, by: this.by, note: this.note, why: this.why, unit: this.to, ...longer });
     },
     answered({ ok, why }) {
