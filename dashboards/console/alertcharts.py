@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor, log10
 from zoneinfo import ZoneInfo
 
 from dashboards.console import palette
@@ -51,10 +52,7 @@ def course_chart(
             }
         )  # fmt: skip
     edges = [{"xAxis": wall_ms(shaded[0], zone)}, {"xAxis": wall_ms(shaded[1], zone)}]
-    values = [value for _, value in rows] + ([] if threshold is None else [threshold[0]])
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    room = max(0.1 * (high - low), 0.5)
-    bottom = 0.0 if 0 <= low < room else round(low - room, 1)
+    low, high = bounds([value for _, value in rows] + ([] if threshold is None else [threshold[0]]))
     series: Options = {
         "type": "line",
         "name": name,
@@ -69,9 +67,19 @@ def course_chart(
     return base(1.1) | {
         "grid": grid(1.0, top=40, right=24),
         "xAxis": axis("time", 1.1),
-        "yAxis": axis("value", 1.1, scale=True, min=bottom, max=round(high + room, 1)),
+        "yAxis": axis("value", 1.1, scale=True, min=low, max=high),
         "series": [series],
     }
+
+
+def bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Round numbers below and above all values, for an axis; 0 where they do not really go below it."""
+    least, most = (min(values), max(values)) if values else (0.0, 1.0)
+    room = max(most - least, abs(most) * 0.1, 1.0)
+    power = 10.0 ** floor(log10(room))
+    step = next(power * part for part in (0.2, 0.5, 1.0, 2.0) if room / (power * part) <= 6)
+    least = max(least, 0.0) if least > -0.05 * room else least
+    return floor(least / step) * step, ceil(most * (1 + 1e-9) / step) * step
 
 
 def per_day_chart(per_day: Mapping[str, Mapping[str, int]], language: str) -> Options:

@@ -3,8 +3,11 @@
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from citywarden.model.alert import Alert, Severity, Status
+from dashboards.console.alertcharts import bounds
 from dashboards.console.devices import asked_of, find
 from dashboards.console.measures import Period, period_of, span
 from dashboards.console.sifting import chosen, query_of, sieve_of, sift
@@ -88,3 +91,13 @@ def test_a_silence_is_taken_from_the_form() -> None:
 
 def test_no_device_is_found_where_none_is_seen() -> None:
     assert find({}, asked_of({"q": "x", "limit": "many"})) == ([], {})
+
+
+@given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=20))
+def test_an_axis_is_round_and_holds_all_but_noise_about_nought(values: list[float]) -> None:
+    low, high = bounds(values)
+    span_ = max(max(values) - min(values), 0.1 * abs(max(values)), 1.0)
+    assert low - 0.05 * span_ - 1e-6 <= min(values) and max(values) <= high + 1e-6 * max(1.0, abs(high))
+    assert high - low <= 4 * span_
+    assert bounds([0.4, 58.0, 50.0]) == (0.0, 60.0)
+    assert bounds([-0.2, 43.0]) == (0.0, 50.0)

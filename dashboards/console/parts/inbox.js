@@ -88,7 +88,7 @@ export default {
           }}</kbd></dt><dd>{{ words[what] }}</dd></template>
         <template v-for="[what, key] in deeds" :key="what"><dt><kbd>{{ key }}</kbd></dt><dd>{{ words[what === 'note'
           ? 'add_note' : what] }}</dd></template></dl>
-        <footer><button>{{ words.cancel }}</button></footer></form></dialog>
+        <footer><button>{{ words.got_it }}</button></footer></form></dialog>
     </section>`,
   props: { words: Object, lang: String, names: Object, timezone: String, kinds: Object, me: String, may: Boolean,
     desk: Boolean },
