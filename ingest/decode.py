@@ -16,6 +16,7 @@ import numpy as np
 
 from citywarden.columns import Columns, Indices, Ints
 from citywarden.log.contract import Slice
+from citywarden.model.command import CommandResult
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.inputs import PROFILE_NAME, Inputs, inputs_of
 from citywarden.model.kind import Kinds
@@ -23,6 +24,7 @@ from citywarden.model.message import MAX_PAYLOAD_BYTES, Channel, DeadLetter, Rej
 from ingest import positions
 from ingest.checks import Checks, Gathered, Item
 from ingest.payload import Refused, parse_all, shorten
+from ingest.results import parse_result
 from ingest.routes import Route, Routes
 
 MAX_NAMES = 256
@@ -46,7 +48,7 @@ class Decoded:
     """What was in a slice: every message is in `columns` or `dead` (arrays: each item), `statuses`, or counted.
 
     `unknown_fields`: (kind, field) -> how often, in accepted items. `retained`: telemetry and events the broker had
-    kept, which were received before. `commands`: messages to devices and their answers. `unknown_devices`: dead
+    kept, which were received before. `commands`: messages to devices; `results`: their answers. `unknown_devices`: dead
     letters for that reason.
     """
 
@@ -57,6 +59,7 @@ class Decoded:
     retained: int = 0
     commands: int = 0
     unknown_devices: int = 0
+    results: tuple[CommandResult, ...] = ()
 
 
 @dataclass(slots=True)
@@ -119,6 +122,7 @@ class _Decoding:
         self._aside: dict[str, tuple[Route, Refused | None]] = {}
         self._dead: list[DeadLetter] = []
         self._statuses: list[StatusChange] = []
+        self._results: list[CommandResult] = []
         self._unknown: Counter[tuple[str, str]] = Counter()
         self._retained = self._commands = self._unknown_devices = 0
 
@@ -133,6 +137,7 @@ class _Decoding:
             self._retained,
             self._commands,
             self._unknown_devices,
+            tuple(self._results),
         )
 
     def _readings(self) -> Sequence[Columns]:
@@ -190,7 +195,9 @@ class _Decoding:
         """A message that is no plain telemetry."""
         message = self._part.messages[i]
         route, refused = self._aside.get(message.topic) or (self._decoder.routes.find(message.topic), None)
-        if route.command:
+        if route.channel is Channel.COMMAND_RESULT and route.refused is None:
+            self._result(i, route.key)
+        elif route.command and route.refused is None:
             self._commands += 1
         elif message.retained and route.channel in (Channel.TELEMETRY, Channel.EVENT):
             self._retained += 1
@@ -202,6 +209,20 @@ class _Decoding:
             self._refuse(i, -1, Refused(Reject.OVERSIZE, detail))
         else:
             self._status(i, route.key)
+
+    def _result(self, i: int, key: DeviceKey) -> None:
+        message, device = self._part.messages[i], self._decoder.lookup(key)
+        if device is None or not device.enabled:
+            unknown = device is None
+            self._unknown_devices += unknown
+            reason = Reject.UNKNOWN_DEVICE if unknown else Reject.DISABLED_DEVICE
+            self._refuse(i, -1, Refused(reason, f"{_name(key)}: answers a command"))
+            return
+        found = parse_result(message.payload, key, message.received_ms)
+        if isinstance(found, Refused):
+            self._refuse(i, -1, found)
+        else:
+            self._results.append(found)
 
     def _status(self, i: int, key: DeviceKey) -> None:
         message = self._part.messages[i]

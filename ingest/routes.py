@@ -57,7 +57,7 @@ class Routes:
             detail = f"{shorten(topic, 120)}: expected city/tenant/kind/device/channel"
             return Route(None, DeviceKey("", "", ""), Refused(Reject.BAD_TOPIC, detail))
         key = DeviceKey(address.tenant, address.kind, address.device)
-        if address.kind not in self._kinds and address.channel not in _COMMANDS:
+        if address.kind not in self._kinds and address.channel is not Channel.COMMAND:
             known = ", ".join(self._kinds)
             refused = Refused(Reject.UNKNOWN_KIND, f"{shorten(address.kind)}: expected one of {known}")
             return Route(address.channel, key, refused)

@@ -53,6 +53,20 @@ def text(field: str, zh: str, en: str) -> Quantity:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A command that devices of a kind understand, with its arguments."""
+
+    name: str
+    zh: str
+    en: str
+    arguments: tuple[Quantity, ...] = ()
+
+    def argument(self, name: str) -> Quantity | None:
+        """The row of an argument, or None."""
+        return next((q for q in self.arguments if q.field == name), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What a sample function may look at. `fault` is one of the kind's `faults`, or None when all is well.
 
@@ -82,6 +96,7 @@ class Kind:
     interval_s: float
     sample: Callable[[Scene], Payload]
     faults: tuple[str, ...] = ()
+    commands: tuple[Order, ...] = ()
 
     def quantity(self, name: str) -> Quantity | None:
         """The row of a field, or None."""

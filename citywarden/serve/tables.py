@@ -6,6 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import citywarden.access.tables
 import citywarden.alerts.tables
 import citywarden.cases.tables
+import citywarden.commands.ledger
 import citywarden.provision.tables
 import ingest.deadletters
 import ingest.registry

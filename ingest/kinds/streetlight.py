@@ -1,9 +1,15 @@
 """Streetlights. Field names follow LwM2M object 3416; the valid ranges are the contract's."""
 
-from citywarden.model.kind import Kind, Payload, Scene, flag, number, text
+from dataclasses import replace
+
+from citywarden.model.kind import Kind, Order, Payload, Scene, flag, number, text
 
 NOMINAL_POWER_W = 150.0
 """Used where a lamp's profile names no `nominal_power_w`: a common LED road lamp (our own choice)."""
+
+PCT = replace(number("pct", "%", (0, 100), "亮度", "Brightness"), required=True)
+FOR_MIN = number("for_min", "min", (1, 1440), "时长", "For how long")
+"""How long a command holds against the lamp's own timetable; without it until the timetable next switches."""
 
 
 def sample(scene: Scene) -> Payload:
@@ -17,8 +23,8 @@ def sample(scene: Scene) -> Payload:
         "cycling": int(scene.age_s // 60) % 2 == 0,
         "disobeys": not commanded,
     }.get(scene.fault or "", commanded)
-    dim = 100.0 if on else 0.0
-    power = max(0.0, rng.gauss(nominal, nominal * 0.02)) if on else abs(rng.gauss(0.4, 0.1))
+    dim = float(scene.previous.get("dim_pct", 100.0)) if on else 0.0
+    power = max(0.0, rng.gauss(nominal, nominal * 0.02)) * dim / 100.0 if on else abs(rng.gauss(0.4, 0.1))
     if scene.fault == "power_low" and on:
         power *= 0.35
     voltage = rng.gauss(226.0, 1.5)
@@ -52,4 +58,11 @@ KIND = Kind(
     interval_s=60.0,
     sample=sample,
     faults=("dark_lamp", "day_burner", "cycling", "disobeys", "power_low", "silent"),
+    commands=(
+        Order("on", "开灯", "Switch on", (FOR_MIN,)),
+        Order("off", "关灯", "Switch off", (FOR_MIN,)),
+        Order(
+            "dim", "调光", "Dim", (replace(number("pct", "%", (0, 100), "亮度", "Brightness"), required=True), FOR_MIN)
+        ),
+    ),
 )

@@ -1,0 +1,1 @@
+"""Commands down to devices: queued, sent until they are acknowledged, and followed to their end."""

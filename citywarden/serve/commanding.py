@@ -1,0 +1,49 @@
+"""Commands down to devices, joined to the registry, the broker and the log."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from sqlalchemy import Engine
+
+from citywarden.commands.desk import CommandDesk, Publish
+from citywarden.commands.ledger import Ledger
+from citywarden.model.device import Device, DeviceKey
+from citywarden.model.errors import NotFound
+from citywarden.model.kind import Kinds
+from citywarden.sections import Settings
+from citywarden.serve.tables import open_database
+from ingest.endpoint import Endpoint
+from ingest.kinds import all_kinds
+from ingest.publisher import Publisher
+from ingest.registry import Registry
+
+
+def command_desk(engine: Engine, kinds: Kinds, registry: Registry, clock_ms: Callable[[], int]) -> CommandDesk:
+    """The desk of a running server."""
+
+    def registered(key: DeviceKey) -> Device | None:
+        # Not `lookup`: asking must not register anybody.
+        try:
+            return registry.get(key)
+        except NotFound:
+            return None
+
+    return CommandDesk(Ledger(engine), kinds, registered, clock_ms)
+
+
+def desk_for_commands(settings: Settings, clock_ms: Callable[[], int]) -> tuple[CommandDesk, Registry, Engine]:
+    """A desk for a command line: what it queues, a running server sends. Raises CitywardenError."""
+    engine = open_database(settings.database_url)
+    registry = Registry(engine)
+    return command_desk(engine, all_kinds(), registry, clock_ms), registry, engine
+
+
+@asynccontextmanager
+async def publishing(endpoint: Endpoint, client_id: str) -> AsyncIterator[Publish]:
+    """A way to devices through a broker, QoS 1, never retained. Raises Unavailable."""
+    async with Publisher(endpoint, client_id) as publisher:
+
+        async def publish(topic: str, payload: bytes, timeout_s: float) -> None:
+            await publisher.publish(topic, payload, timeout_s=timeout_s)
+
+        yield publish
