@@ -51,7 +51,7 @@ def test_the_board_shows_what_is_where_and_what_is_late(browser: BrowserContext,
         assert len(numbers(page, "work")) == 3
         assert numbers(page, "dispatch") == ["20261122-0003"]
         late = page.locator(".cw-case-columns a.late")
-        assert late.count() == 1
+        until(late.count, 1)
         assert "overdue" in late.inner_text()
         assert "3 bus. h" in page.inner_text(".cw-case-columns .check") or "4 bus. h" in page.inner_text(
             ".cw-case-columns .check"

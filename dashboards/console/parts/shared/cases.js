@@ -29,7 +29,7 @@ export const casework = {
     // Natural time runs on here; working time stands still outside business hours, so the server counts it.
     left(d) {
       if (d.left_ms === null) return null;
-      return d.limit.clock === "natural" ? d.due_ms - this.at : d.left_ms;
+      return d.limit.clock === "natural" && this.at >= d.left_at ? d.due_ms - this.at : d.left_ms;
     },
     standing(d) {
       if (!d) return "";
@@ -40,7 +40,7 @@ export const casework = {
       return this.words[late ? "case_late" : "case_left"].replace("{t}", text);
     },
     late(d) {
-      return !!d && d.due_ms !== null && this.at > d.due_ms;
+      return !!d && d.due_ms !== null && (d.overdue || this.at > d.due_ms);
     },
     mood(d) {
       return !d ? "" : this.late(d) ? "late" : d.near ? "near" : "";
