@@ -17,6 +17,7 @@ from citywarden.columns import Columns
 from citywarden.live import Live
 from citywarden.log.contract import Log, Position, Slice, reader_of
 from citywarden.model.alert import OWN_KINDS, Finding
+from citywarden.model.command import CommandResult
 from citywarden.model.device import DeviceKey
 from citywarden.model.errors import Unavailable
 from citywarden.model.work import TaskReport
@@ -45,13 +46,20 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
 _log = logging.getLogger(__name__)
 
 
+async def _unheard(_results: Sequence[CommandResult]) -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Hooks:
-    """What else wants to know: reports of tasks, and the tasks of the days around a time; and what judges a batch."""
+    """What else wants to know: reports of tasks, and the tasks of the days around a time; what judges a batch; and
+    what devices answered to commands, before the position moves past it.
+    """
 
     judged: Callable[[Sequence[TaskReport]], None]
     replanned: Callable[[engine.State, int], engine.State]
     step: Callable[[engine.State, Sequence[Columns], int], engine.Outcome] = engine.step
+    answered: Callable[[Sequence[CommandResult]], Awaitable[None]] = _unheard
 
 
 @dataclass(slots=True)
@@ -159,6 +167,8 @@ class Judge:
         batch, newest_ms = self._decode(parts)
         for columns in batch:
             self._live.update(columns)
+        if results := [result for part in parts for result in self._decoding.decode(part).results]:
+            await self._hooks.answered(results)
         outcome = self._step(batch, newest_ms) if batch else None
         position = position_of(parts, self.progress.position)
         if outcome:

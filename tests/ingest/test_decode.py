@@ -154,11 +154,17 @@ def test_channels() -> None:
         RawMessage(topic("gas", "gas-1"), b'{"h2s_ppm": 5}', NOON_MS, True),
         RawMessage(topic("gas", "gas-1", "command"), b"{}", NOON_MS),
         RawMessage(topic("nokind", "nobody", "command/result"), b"\xff", NOON_MS),
+        RawMessage(topic("gas", "nobody", "command/result"), b'{"id": "c1", "status": "done"}', NOON_MS),
+        RawMessage(topic("gas", "gas-1", "command/result"), b'{"id": "c1", "status": "done", "detail": "x"}', NOON_MS),
+        RawMessage(topic("gas", "gas-1", "command/result"), b'{"id": "c1", "status": "perhaps"}', NOON_MS),
     )
     assert [(s.device.id, s.online) for s in decoded.statuses] == [("gas-1", True), ("gas-1", False)]
-    assert [(d.offset, d.reason) for d in decoded.dead] == [(1002, Reject.WRONG_TYPE)]
+    assert [(d.offset, d.reason) for d in decoded.dead] == [
+        (1002, Reject.WRONG_TYPE), (1007, Reject.UNKNOWN_KIND), (1008, Reject.UNKNOWN_DEVICE), (1010, Reject.WRONG_TYPE),
+    ]  # fmt: skip
     assert decoded.retained == 1
-    assert decoded.commands == 2
+    assert decoded.commands == 1
+    assert [(r.device.id, r.id, r.answer, r.detail) for r in decoded.results] == [("gas-1", "c1", Answer.DONE, "x")]
     (batch,) = decoded.columns
     assert batch.fields["h2s_ppm"].tolist() == [4.0, 3.0], "both channels of a device are one device, in time order"
     assert len(batch.devices) == 1
@@ -316,7 +322,7 @@ def accounted(decoded: Decoded, messages: list[RawMessage]) -> None:
     assert len(whole) == len(set(whole))
     readings = sum(map(len, decoded.columns)) + sum(d.item >= 0 for d in decoded.dead)
     items = 0
-    taken = decoded.retained + decoded.commands + len(decoded.statuses) + len(whole)
+    taken = decoded.retained + decoded.commands + len(decoded.statuses) + len(decoded.results) + len(whole)
     for i, raw in enumerate(messages):
         if 1000 + i in whole or raw.retained or not raw.topic.endswith(("/telemetry", "/event")):
             continue
