@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboards.grafana.flux import Query, either, home, text
-from dashboards.grafana.names import SCHEMA_VERSION, SHORT, board_uid
+from dashboards.grafana.names import SCHEMA_VERSION, SHORT, TAG, board_uid
 from dashboards.grafana.panels import SOURCE, Json, Panel
 from dashboards.grafana.scene import Scene
 
@@ -65,7 +65,7 @@ def render(board: Board, scene: Scene) -> Json:
     return {
         "uid": board_uid(board.name, scene.language),
         "title": scene.say(board.zh, board.en),
-        "tags": ["citywarden", SHORT[scene.language]],
+        "tags": [TAG, SHORT[scene.language]],
         "schemaVersion": SCHEMA_VERSION,
         "version": 1,
         "editable": False,
@@ -101,7 +101,7 @@ def layout(panels: Sequence[Panel]) -> list[Json]:
 
 def _links(scene: Scene) -> Json:
     return {
-        "type": "dashboards", "title": scene.say("页面", "Pages"), "tags": ["citywarden", SHORT[scene.language]],
+        "type": "dashboards", "title": scene.say("页面", "Pages"), "tags": [TAG, SHORT[scene.language]],
         "asDropdown": True, "includeVars": False, "keepTime": True, "targetBlank": False, "icon": "external link",
         "tooltip": "", "url": "",
     }  # fmt: skip

@@ -14,6 +14,8 @@ from dashboards.grafana.names import DATASOURCE
 from dashboards.grafana.panels import Json
 
 ANSWER_S = 20.0
+MOST = 5000
+"""Boards that a search lists; Grafana's own limit."""
 
 T = TypeVar("T")
 
@@ -52,9 +54,14 @@ class Grafana:
     ) -> None:
         self._api.client.s.close()
 
-    def folder(self, uid: str) -> Json | None:
-        """The folder with that uid."""
-        return _object(self._find(lambda: self._api.folder.get_folder(uid)))
+    def folders(self) -> frozenset[str]:
+        """Uids of the folders. Asked by its uid, one that is missing may be answered with 403."""
+        return _uids(self._find(self._api.folder.get_all_folders))
+
+    def boards(self, tag: str) -> frozenset[str]:
+        """Uids of the boards with that tag."""
+        search = self._api.search.search_dashboards
+        return _uids(self._find(lambda: search(type_="dash-db", tag=tag, limit=MOST)))
 
     def board(self, uid: str) -> Json | None:
         """`dashboard` and `meta` of the board with that uid."""
@@ -111,6 +118,14 @@ class Grafana:
             raise GrafanaRefused(f"Grafana at {self.url} answers {code}: {_words(error)}") from error
         except RequestException as error:
             raise GrafanaRefused(f"Grafana at {self.url} cannot be reached: {_plainly(error)}") from error
+
+
+def _uids(answer: object) -> frozenset[str]:
+    return (
+        frozenset(str(one.get("uid")) for one in answer if isinstance(one, dict))
+        if isinstance(answer, list)
+        else frozenset()
+    )
 
 
 def _object(answer: object) -> Json | None:

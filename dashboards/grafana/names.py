@@ -9,6 +9,9 @@ LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
 DATASOURCE = "citywarden-influxdb"
 """Uid of the InfluxDB (Flux) data source that the provisioning file makes."""
 
+TAG = "citywarden"
+"""Every board of ours has it."""
+
 SCHEMA_VERSION = 42
 """Of Grafana's classic dashboard JSON."""
 

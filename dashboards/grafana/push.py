@@ -1,13 +1,14 @@
 """Bringing boards into a running Grafana: compare first, then write only what differs."""
 
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dashboards.grafana.door import Grafana, GrafanaRefused
-from dashboards.grafana.names import FOLDERS, LANGUAGES
+from dashboards.grafana.names import FOLDERS, LANGUAGES, TAG
 from dashboards.grafana.panels import Json
-from dashboards.grafana.render import Rendered, language_of, playlist, text_of
+from dashboards.grafana.render import Rendered, language_of, playlist
 
 DIFF_LINES = 40
 """Lines of a difference that are shown; boards are long."""
@@ -39,13 +40,14 @@ class Change:
 def compare(grafana: Grafana, boards: Rendered) -> list[Change]:
     """What has to be written so that Grafana has these boards, their folders and the playlists of the wall."""
     changes: list[Change] = []
+    folders, known = grafana.folders(), grafana.boards(TAG)
     for language in LANGUAGES:
         uid, title = FOLDERS[language]
-        if grafana.folder(uid) is None:
+        if uid not in folders:
             changes.append(Change("folder", uid, "create", {"title": title}))
     for path, board in boards.items():
         folder_uid = FOLDERS[language_of(path)][0]
-        if change := _board(grafana, folder_uid, board):
+        if change := _board(grafana, folder_uid, board, known):
             changes.append(change)
     return changes + _playlists(grafana)
 
@@ -62,9 +64,9 @@ def apply(grafana: Grafana, changes: Sequence[Change]) -> None:
                 grafana.write_playlist(change.body, change.place)
 
 
-def _board(grafana: Grafana, folder: str, board: Json) -> Change | None:
+def _board(grafana: Grafana, folder: str, board: Json, known: frozenset[str]) -> Change | None:
     uid = str(board["uid"])
-    answer = grafana.board(uid)
+    answer = grafana.board(uid) if uid in known else None
     body: Json = {"dashboard": board, "folderUid": folder, "overwrite": True, "message": "citywarden dashboards push"}
     if answer is None:
         return Change("board", uid, "create", body)
@@ -105,16 +107,21 @@ def _playlist(found: Json) -> Json:
 
 
 def _without(board: Mapping[str, object]) -> Json:
-    return {key: value for key, value in sorted(board.items()) if key not in _OWN}
+    return {key: value for key, value in board.items() if key not in _OWN}
 
 
 def _diff(found: Json, wanted: Json) -> tuple[str, ...]:
-    lines = difflib.unified_diff(text_of(found).splitlines(), text_of(wanted).splitlines(), lineterm="", n=0)
+    lines = difflib.unified_diff(_sorted(found), _sorted(wanted), lineterm="", n=0)
     marked = [line for line in lines if line[:3] not in ("---", "+++") and not line.startswith("@@")]
     changed = [f"{line[0]} {line[1:].strip()}" for line in marked]
     if len(changed) > DIFF_LINES:
         changed = [*changed[:DIFF_LINES], f"... {len(changed) - DIFF_LINES} more lines"]
     return tuple(changed)
+
+
+def _sorted(one: Json) -> list[str]:
+    """Its lines, keys in the order of their names at every depth: Grafana gives them back so."""
+    return json.dumps(one, ensure_ascii=False, indent=1, sort_keys=True).splitlines()
 
 
 def _part(answer: Json, key: str) -> Json:

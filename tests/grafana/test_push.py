@@ -36,16 +36,22 @@ class Kept:
     health: tuple[int, Any] = (200, {"status": "OK", "message": "datasource is working. 4 buckets found"})
 
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
+        path, _, asked = path.partition("?")
         *_, place, last = path.split("/")
         if method != "GET":
             self.writes.append(f"{method} {path}")
         if last == "health":
             return self.health
+        if path == "/api/search":
+            assert {"type=dash-db", "tag=citywarden"} <= set(asked.split("&"))
+            return 200, [{"uid": uid, "type": "dash-db"} for uid in self.boards]
+        if path == "/api/folders" and method == "GET":
+            return 200, list(self.folders.values())
         if path == "/api/folders":
             self.folders[body["uid"]] = body
             return 200, body
         if place == "folders":
-            return (200, self.folders[last]) if last in self.folders else (404, {"message": "folder not found"})
+            return (200, self.folders[last]) if last in self.folders else (403, {"message": "Access denied"})
         if path == "/api/dashboards/db":
             if body["folderUid"] not in self.folders:
                 return 400, {"message": "folder not found"}
@@ -55,7 +61,7 @@ class Kept:
             return 200, {"uid": uid, "status": "success", "version": version}
         if place == "uid":
             if last not in self.boards:
-                return 404, {"message": "Dashboard not found"}
+                return 403, {"message": "Access denied"}
             board, folder = self.boards[last]
             return 200, {"dashboard": board, "meta": {"folderUid": folder, "provisioned": last in self.provisioned}}
         if path == "/api/playlists" and method == "GET":
@@ -73,12 +79,14 @@ def grafana() -> Iterator[tuple[str, Kept]]:
     kept = Kept()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             known = self.headers.get("Authorization") == f"Bearer {TOKEN}"
             code, found = kept.answer(self.command, self.path, body) if known else (401, {"message": "Unauthorized"})
-            text = json.dumps(found).encode()
+            text = json.dumps(found, sort_keys=True).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(text)))
