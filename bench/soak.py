@@ -1,7 +1,7 @@
 """An hour of mixed load with faults from time to time: does anything grow?
 
 The stack of the fault matrix (Mosquitto, influxd, PostgreSQL, the server, all real processes): numbered lamps, gas
-leaks, vehicles, refuse, somebody who looks at pages, and every minute a fault that leaves the server alive. Memory,
+leaks, vehicles, somebody who looks at pages, and every minute a fault that leaves the server alive. Memory,
 file handles, threads and the log's size are sampled; flat means that a straight line through the samples after the
 warm-up rises less than their noise, or less than a small share.
 `scripts/bench soak [--minutes N] [--json] [--write]`
@@ -126,7 +126,7 @@ def sample_of(on: Scene, begin_s: float, now_s: float) -> Sample | None:
 
 
 async def vehicles(on: Scene) -> None:
-    """Vehicles that drive around, a fix a second each, and now and then something that is refused."""
+    """Vehicles that drive around, a fix a second each."""
     tick = 0
     while True:
         now_ms, tick = on.traffic.now_ms(), tick + 1
@@ -134,8 +134,6 @@ async def vehicles(on: Scene) -> None:
             lat, lon = 22.54 + 0.01 * np.sin(tick / 60 + i), 114.05 + 0.01 * np.cos(tick / 60 + i)
             body = b'{"ts": %d, "lat": %.6f, "lon": %.6f, "speed_kmh": 20, "ignition": true}' % (now_ms, lat, lon)
             on.traffic.say("vehicle", f"V{i:02}", body)
-        if tick % 10 == 0:
-            on.traffic.say("gas", "nobody", b'{"methane_lel_pct": "much"}')
         await asyncio.sleep(1.0)
 
 
@@ -169,7 +167,7 @@ async def soak(minutes: float, found: Soaked) -> None:
                 outcome = await suffer(on, fault, max(fault.short_s, min(fault.long_s, 10.0)))
                 found.outcomes.append(outcome)
                 number, begin = number + 1, on.traffic.mark()
-                print(f"{loop.time() - end_s + minutes * 60:6.0f} s  {fault.name:16} ok={outcome.ok}", file=sys.stderr)
+                print(f"{loop.time() - end_s + minutes * 60:6.0f} s  {fault.name:16} ok={outcome.ok} {'; '.join(outcome.complaints)}", file=sys.stderr)
         finally:
             for task in beside:
                 task.cancel()

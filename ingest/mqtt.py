@@ -127,7 +127,7 @@ class _Receiver:
             return status
         name = self._subscription.client_id
         hint = f"{status.detail}, again soon after connecting: does a second server use the client id {name!r}?"
-        return Status(status.state, status.cause, hint)
+        return Status(status.state, Cause.SESSION_SHARED, hint)
 
     async def _connection(self) -> None:
         """One connection from its beginning to its end. Returns when stopping, else raises ConnectionEnded."""

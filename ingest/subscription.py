@@ -31,6 +31,7 @@ class Cause(StrEnum):
     BROKER_REFUSED = "broker_refused"
     SUBSCRIPTION_REFUSED = "subscription_refused"
     SESSION_TAKEN_OVER = "session_taken_over"
+    SESSION_SHARED = "session_shared"
     BROKER_LEFT = "broker_left"
     SILENT = "silent"
     MALFORMED = "malformed"

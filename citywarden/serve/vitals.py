@@ -74,7 +74,7 @@ class Vitals:
     def observe(self, status: Status) -> None:
         """The subscriber's state has changed."""
         self.mqtt = status
-        if status.cause is Cause.SESSION_TAKEN_OVER:
+        if status.cause in (Cause.SESSION_TAKEN_OVER, Cause.SESSION_SHARED):
             self.taken_over_s.append(time.monotonic())
         if status.state is State.CONNECTED:
             self.connected.set()

@@ -18,6 +18,8 @@ from tests.faults.scene import Scene
 
 HOUR_MS = 3_600_000
 POISON_LEAKS = 3
+FOR_EVER = 1 << 60
+SECOND = "does a second server use the"
 
 Deed = Callable[[Scene, float], Awaitable[list[str]]]
 
@@ -222,8 +224,8 @@ async def back_fill(scene: Scene, hold_s: float) -> list[str]:
 
 async def same_client_id(scene: Scene, hold_s: float) -> list[str]:
     """A second server with a data folder of its own and the same client id."""
-    begin = scene.server.size()
-    scene.traffic.clearing = False
+    begin, mark = scene.server.size(), scene.traffic.mark()
+    scene.traffic.clear_from = FOR_EVER
     config = scene.folder / "second.toml"
     text = scene.config.read_text()
     config.write_text("\n".join(line for line in text.splitlines() if not line.startswith("path = ")))
@@ -231,13 +233,12 @@ async def same_client_id(scene: Scene, hold_s: float) -> list[str]:
     second.command[second.command.index(str(scene.config))] = str(config)
     try:
         await second.start()
-        said = await says(scene.server, "does a second server use the same client id", begin)
+        said = await says(scene.server, SECOND, begin)
         await asyncio.sleep(hold_s)
-        mark = scene.traffic.mark()
-        scene.traffic.clearing = True
-        both = await says(second, "does a second server use the same client id", 0, 20.0)
+        both = await says(second, SECOND, 0, 20.0)
         await scene.settled((mark, scene.traffic.mark()), 20.0)
         await second.stop()
+        scene.traffic.clear_from = scene.traffic.leak
     finally:
         await second.kill()
     return unless(said, "the first did not say that it was taken over") + unless(both, "the second did not say so")

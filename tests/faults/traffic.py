@@ -39,7 +39,7 @@ class Mark:
 class Traffic:
     """Lamps that each send `energy_kwh` = the next number, and every `leak_s` a gas detector that leaks.
 
-    `ahead_ms`: by how much the devices' clocks differ from this machine's. `clearing`: even leaks end.
+    `ahead_ms`: by how much the devices' clocks differ from this machine's. Even leaks from `clear_from` on end.
     """
 
     def __init__(self, publisher: Publisher, rate: float, leak_s: float) -> None:
@@ -54,7 +54,7 @@ class Traffic:
         self.leak = 0
         self.ended: set[int] = set()
         self.ahead_ms = 0
-        self.clearing = True
+        self.clear_from = 0
 
     def mark(self) -> Mark:
         return Mark(self.number, self.leak, self.now_ms())
@@ -110,7 +110,7 @@ class Traffic:
         n, self.leak = self.leak, self.leak + 1
         self._methane(n, 60.0)
         over = n - CLEAR_AFTER
-        if self.clearing and over >= 0 and over % 2 == 0:
+        if over >= self.clear_from and over % 2 == 0:
             self.ended.add(over)
             self._methane(over, 1.0)
 
