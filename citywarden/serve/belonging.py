@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
+from citywarden.model.errors import CitywardenError
+from citywarden.model.identity import Identity
 from citywarden.model.kind import Kinds
 from citywarden.provision.book import Book
 from citywarden.provision.claimbook import ClaimBook
@@ -14,6 +16,7 @@ from citywarden.sections import Settings
 from citywarden.serve.brokers import Brokers, open_brokers, provisioner_of, public_endpoint
 from citywarden.serve.claimoffice import ClaimOffice, Note, claiming
 from citywarden.serve.enrolment import Enrolment
+from citywarden.serve.tables import open_database
 from ingest.endpoint import Endpoint
 from ingest.registry import Registry
 
@@ -43,6 +46,27 @@ class Belonging:
         """Answer claims until cancelled."""
         if self.claims is not None:
             await self.claims.listen(broker, f"{self.settings.mqtt.client_id}-claims")
+
+
+async def examine_accounts(settings: Settings, kinds: Kinds, clock_ms: Callable[[], int]) -> str:
+    """Whether registry and broker agree, in words. Raises CitywardenError when they do not, or the broker is away."""
+    engine = open_database(settings.database_url)
+
+    async def unnoted(_who: Identity, _action: str, _subject: str, _detail: str) -> None:
+        return None
+
+    try:
+        belonging = open_belonging(settings, engine, Registry(engine), kinds, unnoted, clock_ms)
+        try:
+            found = await belonging.enrolment.compare()
+        finally:
+            await belonging.enrolment.close()
+    finally:
+        engine.dispose()
+    if found:
+        some = ", ".join(f"{one.login} ({one.fault})" for one in found[:3])
+        raise CitywardenError(f"{len(found)} accounts differ between registry and broker: {some}")
+    return "registry and broker agree"
 
 
 def open_belonging(

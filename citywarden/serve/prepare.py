@@ -10,6 +10,7 @@ from typing import TypeVar
 from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.model.kind import Kinds
 from citywarden.sections import Settings
+from citywarden.serve import brokers
 from citywarden.serve.alerting import routing_of
 from citywarden.serve.casework import table_of
 from citywarden.serve.exposure import exposures
@@ -57,6 +58,7 @@ def prepare(settings: Settings, rules_text: str | None = None, plan_text: str | 
     districts = attempt(lambda: _districts(settings.fleet.districts))
     endpoint = attempt(lambda: _endpoint(settings))
     attempt(lambda: routing_of(settings))
+    attempt(lambda: brokers.check(settings))
     problems += exposures(settings)
     attempt(lambda: table_of(settings))
     if problems or book is None or plan is None or districts is None:

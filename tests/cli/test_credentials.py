@@ -109,6 +109,9 @@ def test_sync_tells_and_mends(here: list[str], tmp_path: Path, capsys: pytest.Ca
         connection.execute(update(accounts).where(accounts.c.login == "t/gas/g2").values(removed=True))
     engine.dispose()
     capsys.readouterr()
+    assert run(["doctor", "--json", *here]) == 1
+    (accounts_check,) = [one for one in json.loads(capsys.readouterr().out)["checks"] if one["name"] == "accounts"]
+    assert "2 accounts differ between registry and broker: t/gas/g2 (missing)" in accounts_check["found"]
     assert run(["device", "sync", "--json", *here]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [(row["login"], row["fault"]) for row in told["different"]] == [
