@@ -167,7 +167,9 @@ async def soak(minutes: float, found: Soaked) -> None:
                 outcome = await suffer(on, fault, max(fault.short_s, min(fault.long_s, 10.0)))
                 found.outcomes.append(outcome)
                 number, begin = number + 1, on.traffic.mark()
-                print(f"{loop.time() - end_s + minutes * 60:6.0f} s  {fault.name:16} ok={outcome.ok} {'; '.join(outcome.complaints)}", file=sys.stderr)
+                said = "; ".join(outcome.complaints)
+                at_s = loop.time() - end_s + minutes * 60
+                print(f"{at_s:6.0f} s  {fault.name:16} ok={outcome.ok} {said}", file=sys.stderr)
         finally:
             for task in beside:
                 task.cancel()
