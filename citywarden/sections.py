@@ -62,7 +62,7 @@ class MqttSettings(_Section):
     cert_file: Path | None = None
     key_file: Path | None = None
     allow_plain: bool = False
-    receive_max: Annotated[int, Field(ge=1, le=65535)] = 5000
+    receive_max: Annotated[int, Field(ge=1, le=65535)] = 10_000
     keep_alive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     session_expiry_h: Annotated[int, Field(ge=1, le=24 * 365)] = 24 * 7
     shared_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$")] = ""

@@ -33,7 +33,8 @@ def wall_clock_ms() -> int:
 class Timing:
     """How patient the subscriber is. Waits grow twofold from `first_wait_s` to `longest_wait_s`, times 0.5 to 1.
 
-    `linger_s`: how long a small batch (below `linger_messages`) waits for company before it is stored.
+    `linger_s`: how long a small batch (below `linger_messages`) waits for company before it is stored. A larger one is
+    given up to `rush_s` to become `rush_messages`, as long as messages pour in: `pour_messages` every `pour_s`.
     """
 
     connect_s: float = 10.0
@@ -43,6 +44,10 @@ class Timing:
     stable_s: float = 10.0
     linger_s: float = 0.02
     linger_messages: int = 100
+    rush_s: float = 0.05
+    rush_messages: int = 5000
+    pour_s: float = 0.005
+    pour_messages: int = 100
     stop_s: float = 10.0
     now_ms: Callable[[], int] = wall_clock_ms
     jitter: Callable[[], float] = random.random
@@ -80,6 +85,20 @@ async def receive(subscription: Subscription, sink: Sink, observe: Observer, tim
             await run
         observe(Status(State.STOPPED))
         raise
+
+
+async def fill(collected: Callable[[], Awaitable[int]], count: int, timing: Timing) -> int:
+    """Let a batch of `count` grow while messages pour in: whoever reads it later pays by the batch, too. Returns how
+    many `collected` says it has become.
+    """
+    for _ in range(round(timing.rush_s / timing.pour_s)):
+        if count >= timing.rush_messages:
+            break
+        await asyncio.sleep(timing.pour_s)
+        before, count = count, await collected()
+        if count - before < timing.pour_messages:
+            break
+    return count
 
 
 class _Receiver:
@@ -198,6 +217,8 @@ class _Receiver:
         while count := await connection.collected():
             if count < self._timing.linger_messages:
                 await self._pause(self._timing.linger_s)
+            else:
+                await fill(connection.collected, count, self._timing)
             await self._store(connection)
 
     async def _store(self, connection: Connection) -> None:

@@ -149,7 +149,7 @@ class StoreDrain:
         if isinstance(self._store, Bulk):
             batches = [batch for one in decoded for batch in one.columns]
             return [partial(self._store.write_all, batches)] if batches else []
-        return [partial(self._store.write, batch) for batch in _by_kind(decoded)]
+        return [partial(self._store.write, batch) for batch in by_kind(decoded)]
 
     async def _bury(self, letters: Sequence[DeadLetter]) -> None:
         if not letters:
@@ -186,7 +186,8 @@ class StoreDrain:
                 return done
 
 
-def _by_kind(decoded: Sequence[Decoded]) -> list[Columns]:
+def by_kind(decoded: Sequence[Decoded]) -> list[Columns]:
+    """The readings of several slices, one batch a kind."""
     parts: dict[str, list[Columns]] = {}
     for one in decoded:
         for batch in one.columns:

@@ -67,7 +67,7 @@ class Subscription:
     endpoint: Endpoint
     client_id: str
     filters: tuple[str, ...] = ("city/#",)
-    receive_max: int = 5000
+    receive_max: int = 10_000
     keep_alive_s: int = 30
     session_expiry_s: int = 7 * 24 * 3600
     max_packet_bytes: int = 4 * 1024 * 1024

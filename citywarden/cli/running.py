@@ -47,6 +47,12 @@ def log_handler(stream: TextIO | None = None) -> logging.Handler:
     return handler
 
 
+def settle() -> None:
+    """Everything that was made until now stays for good: no collection has to look at it any more."""
+    gc.collect()
+    gc.freeze()
+
+
 async def until_stopped(seconds: float | None = None, stop_s: float | None = None) -> None:
     """Until SIGINT or SIGTERM, or until `seconds` have passed. A second signal, or a stop that takes longer than
     `stop_s`, ends the process at once: what was under way is in the log and is done again at the next start.

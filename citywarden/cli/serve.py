@@ -5,10 +5,9 @@ from pathlib import Path
 import click
 
 from citywarden.cli.options import configured, settings_of
-from citywarden.cli.running import run, until_stopped, wall_ms
+from citywarden.cli.running import run, settle, until_stopped, wall_ms
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Options, running
-
 
 STOP_S = 15.0
 
@@ -29,5 +28,6 @@ def command(port: int | None, mqtt_port: int, config: Path | None, data: Path | 
 async def _serve(prepared: Prepared, options: Options) -> None:
     async with running(prepared, options, wall_ms) as server:
         click.echo(f"Citywarden is up: console {server.url}, broker {server.broker}", err=True)
+        settle()
         await until_stopped(stop_s=STOP_S)
         click.echo("Stopping ...", err=True)

@@ -35,7 +35,8 @@ class Device:
     profile: Profile = field(default_factory=lambda: _NO_PROFILE)
     owner: str = ""
     enabled: bool = True
+    key: DeviceKey = field(init=False, repr=False, compare=False)
+    """Kept, not made at each look: it is asked for more often than anything else."""
 
-    @property
-    def key(self) -> DeviceKey:
-        return DeviceKey(self.tenant, self.kind, self.id)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", DeviceKey(self.tenant, self.kind, self.id))

@@ -12,7 +12,7 @@ import pytest
 
 from citywarden.model.message import RawMessage
 from ingest.endpoint import Endpoint, Tls
-from ingest.mqtt import Timing, receive
+from ingest.mqtt import Timing, fill, receive
 from ingest.publisher import Publisher
 from ingest.subscription import Cause, State, Subscription
 from ingest.wire import HIGH_BYTES, Connection, frame_bytes
@@ -221,6 +221,27 @@ async def test_nothing_is_acknowledged_before_it_is_stored_and_then_all_at_once(
     assert early == []
     assert batches == [1, 49], "while one batch is stored the next one collects"
     assert acknowledged == list(range(1, 51))
+
+
+@pytest.mark.parametrize(
+    ("counts", "taken"),
+    [
+        ([150], 150),
+        ([300, 900, 950], 950),
+        ([300, 1200], 1200),
+        ([300, 500, 700, 900], 700),
+        ([300, 99], 99),
+    ],
+)
+async def test_a_batch_grows_while_messages_pour_in(counts: list[int], taken: int) -> None:
+    """It is taken when fewer come, when it is full, and after three looks at the latest."""
+    timing = Timing(rush_s=0.003, pour_s=0.001, rush_messages=1000, pour_messages=100)
+    left = iter(counts)
+
+    async def collected() -> int:
+        return next(left)
+
+    assert await fill(collected, 100, timing) == taken
 
 
 async def test_reading_stops_while_too_much_is_collected() -> None:

@@ -121,7 +121,8 @@ def test_many_tasks_at_once_are_as_each_alone(asked: list[tuple[int, int, str]])
     runs = []
     for number, count, datum in asked:
         track = np.array(line((3000 * number + 100, 900 * number), (3000 * number + 900, 900 * number)))
-        lat, lon = from_wgs84(np.linspace(*track[:, 1], count), np.linspace(*track[:, 0], count), datum)
+        along = np.linspace(track[0], track[1], count)
+        lat, lon = from_wgs84(along[:, 1], along[:, 0], datum)
         runs.append(fixes(lat.tolist(), lon.tolist()))
     which = np.array([number for number, _, _ in asked], np.int64)
     group = np.repeat(np.arange(len(asked)), [count for _, count, _ in asked])

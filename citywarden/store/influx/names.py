@@ -10,6 +10,7 @@ from functools import lru_cache
 _UNSAFE = re.compile(r"%(?=[0-9A-F]{2})|[\\\x00-\x1f\x7f]")
 _CODED = re.compile(r"%([0-9A-F]{2})")
 _SEPARATORS = re.compile(r"[,= ]")
+_odd = re.compile(r"[%\\\x00-\x1f\x7f,= ]").search
 
 
 def stored(name: str) -> str:
@@ -25,6 +26,8 @@ def meant(name: str) -> str:
 
 def escape(name: str) -> str:
     """A tag key, tag value or field key of a line."""
+    if not _odd(name):
+        return name
     return _SEPARATORS.sub(r"\\\g<0>", stored(name))
 
 
