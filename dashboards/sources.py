@@ -10,6 +10,8 @@ from citywarden.live import Live
 from citywarden.model.alert import Alert, AlertQuery
 from citywarden.model.casedesk import Cases
 from citywarden.model.claim import Asked, ClaimKey, Mode, State
+from citywarden.model.command import Command, Wish
+from citywarden.model.command import State as CommandState
 from citywarden.model.credential import Credential
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.dispatch import AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth
@@ -24,6 +26,7 @@ from dashboards.gate import Access
 __all__ = [
     "AlertQuery",
     "Audit",
+    "Commands",
     "Directory",
     "Dispatch",
     "Health",
@@ -136,6 +139,19 @@ class Claims(Protocol):
     async def reject(self, key: DeviceKey, by: str) -> None: ...
 
 
+class Commands(Protocol):
+    """Commands down to devices. Raises NotFound, CitywardenError."""
+
+    async def send(self, wish: Wish, by: str) -> Command: ...
+    async def get(self, command_id: str) -> Command: ...
+    async def find(
+        self, device: DeviceKey | None, tenant: str | None, state: CommandState | None, limit: int, cursor: str | None
+    ) -> Page[Command]:
+        """Newest first."""
+
+    async def cancel(self, command_id: str, by: str) -> Command: ...
+
+
 class Audit(Protocol):
     """The record of changes."""
 
@@ -184,4 +200,5 @@ class Sources:
     access: Access | None = None
     enrolment: Enrolment | None = None
     claims: Claims | None = None
+    commands: Commands | None = None
     cases: Cases | None = None

@@ -23,6 +23,8 @@ _COMMANDS = {
     "deadletters": "citywarden.cli.deadletters",
     "dashboards": "citywarden.cli.dashboards",
     "certs": "citywarden.cli.certs",
+    "command": "citywarden.cli.command",
+    "commands": "citywarden.cli.commands",
     "user": "citywarden.cli.user",
     "token": "citywarden.cli.token",
     "audit": "citywarden.cli.audit",

@@ -32,6 +32,7 @@ from citywarden.serve.backup.taking import Parts, take
 from citywarden.serve.belonging import open_belonging
 from citywarden.serve.casework import CaseWork, case_desk
 from citywarden.serve.clock import ServerClock, steady_ms
+from citywarden.serve.commanding import command_desk, publishing
 from citywarden.serve.desks import DeviceDesk, LetterDesk
 from citywarden.serve.disk import Reserve
 from citywarden.serve.dispatchdesk import DispatchDesk
@@ -154,7 +155,9 @@ class _Builder:
         )  # fmt: skip
         exporter = await self._exporter(store, alerts, live)
         cases = await self._cases(alerts, registry, exporter, live)
+        commands = command_desk(alerts.engine, self._p.kinds, registry, self._clock_ms)
         hooks = self._hooks(workdesk, exporter, registry)
+        hooks.answered = commands.hear
         judge = Judge(log, decoding, registry, alerts.desk, live, self._clock_ms, hooks)
         await judge.restore(self._fresh(workdesk))
         workdesk.current = lambda: work.reports(judge.state.work, self._clock_ms())
@@ -178,6 +181,7 @@ class _Builder:
             timezone=settings.zone, language=settings.language, now_ms=self._clock_ms, is_night=night.is_night,
             dispatch=DispatchDesk(alerts.desk, alerts.courier, self._clock_ms, settings.zone),
             audit=reception, access=reception, cases=cases, enrolment=belonging.enrolment, claims=belonging.claims,
+            commands=commands,
         )  # fmt: skip
         brokers = await belonging.open(self._p.endpoint, self._options.mqtt_port, stack)
         if brokers.watch is not None:
@@ -186,6 +190,8 @@ class _Builder:
         door = Door(Limiter(limits.device_messages_per_min), letters, drain.dead, self._clock_ms)
         self._watch("mqtt", lambda: self._receive(subscribed, log, vitals, door, reserve))
         await self._subscribed(vitals)
+        name = f"{settings.mqtt.client_id}-commands"
+        self._watch("commands", lambda: commands.run(lambda: publishing(brokers.publish, name)))
         if belonging.claims is not None:
             self._watch("claims", lambda: belonging.listen(brokers.publish))
         doorman = behind_door(application(sources, _secret(settings.data)), reception, settings, self._listen())

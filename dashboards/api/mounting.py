@@ -19,6 +19,7 @@ from citywarden import __version__
 from dashboards.api.access import access
 from dashboards.api.caseevidence import evidence
 from dashboards.api.cases import cases
+from dashboards.api.commands import commands
 from dashboards.api.deliveries import deliveries
 from dashboards.api.dispatch import dispatch
 from dashboards.api.enrolment import claims, enrolment
@@ -67,6 +68,8 @@ def build_api(sources: Sources) -> FastAPI:
         api.include_router(access(sources, sources.access))
     if sources.enrolment is not None:
         api.include_router(enrolment(sources, sources.enrolment))
+    if sources.commands is not None:
+        api.include_router(commands(sources, sources.commands))
     if sources.claims is not None:
         api.include_router(claims(sources, sources.claims))
     for router in (things(sources), dispatch(sources), work(sources), server(sources)):

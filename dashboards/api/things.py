@@ -50,7 +50,7 @@ def things(sources: Sources) -> APIRouter:
         """Stored readings of a device, oldest first. `tenant` is needed only where several have such a device."""
         if kind not in sources.kinds:
             raise NotFound(f"no kind {kind!r}, expected one of: {', '.join(sources.kinds)}")
-        key = await _resolve(sources, kind, device, tenant)
+        key = await resolve(sources, kind, device, tenant)
         end = sources.now_ms() + 1 if stop is None else stop
         begin = end - DAY_MS if start is None else start
         found = await sources.store.series(key, begin if cursor is None else max(begin, cursor), end, limit + 1)
@@ -72,7 +72,7 @@ async def _known(sources: Sources, key: DeviceKey) -> bool:
     return True
 
 
-async def _resolve(sources: Sources, kind: str, device: str, tenant: str | None) -> DeviceKey:
+async def resolve(sources: Sources, kind: str, device: str, tenant: str | None) -> DeviceKey:
     """The device meant: of the tenant named, or of the only one that has it. Raises NotFound, BadQuestion."""
     if tenant is not None:
         return DeviceKey(tenant, kind, device)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citywarden.log.contract import Slice
+from citywarden.model.command import Answer
 from citywarden.model.kind import Form
 from citywarden.model.message import MAX_PAYLOAD_BYTES, RawMessage, Reject
 from ingest.decode import MAX_NAMES, OTHER_NAMES, Decoded, Decoder
@@ -160,8 +161,11 @@ def test_channels() -> None:
     )
     assert [(s.device.id, s.online) for s in decoded.statuses] == [("gas-1", True), ("gas-1", False)]
     assert [(d.offset, d.reason) for d in decoded.dead] == [
-        (1002, Reject.WRONG_TYPE), (1007, Reject.UNKNOWN_KIND), (1008, Reject.UNKNOWN_DEVICE), (1010, Reject.WRONG_TYPE),
-    ]  # fmt: skip
+        (1002, Reject.WRONG_TYPE),
+        (1007, Reject.UNKNOWN_KIND),
+        (1008, Reject.UNKNOWN_DEVICE),
+        (1010, Reject.WRONG_TYPE),
+    ]
     assert decoded.retained == 1
     assert decoded.commands == 1
     assert [(r.device.id, r.id, r.answer, r.detail) for r in decoded.results] == [("gas-1", "c1", Answer.DONE, "x")]
