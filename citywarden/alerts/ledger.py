@@ -5,30 +5,30 @@ or not at all and will be judged again. One open alert per (tenant, rule, subjec
 also kept in memory, and read again when another process turns out to have changed it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from citywarden.alerts import archive, machine, progress, silences
+from citywarden.alerts import archive, machine, silences
 from citywarden.alerts.attention import Audience, attend
 from citywarden.alerts.circumstances import Circumstances, Manners
 from citywarden.alerts.counters import Counters
 from citywarden.alerts.draft import Draft, Overtaken
 from citywarden.alerts.flapping import Key, Turns
 from citywarden.alerts.inhibition import ProfileOf
+from citywarden.alerts.lookups import Lookups
 from citywarden.alerts.machine import Birth, Policy
-from citywarden.alerts.progress import Judged, Position, Snapshot
-from citywarden.alerts.records import Entry, Event
+from citywarden.alerts.progress import Judged, Position
+from citywarden.alerts.records import Entry
 from citywarden.alerts.silences import Silence
 from citywarden.alerts.transactions import reading, transaction
-from citywarden.model.alert import Alert, AlertQuery, Finding, Severity, Status
+from citywarden.model.alert import Alert, Finding, Severity, Status
 from citywarden.model.device import Profile
 from citywarden.model.errors import Unavailable
-from citywarden.model.page import Page
 
 R = TypeVar("R")
 
@@ -51,7 +51,7 @@ def _fresh_id() -> str:
     return uuid4().hex
 
 
-class Desk:
+class Desk(Lookups):
     """All alerts of one database. Synchronous; used from one thread at a time. Raises Unavailable when the database
     does not answer; nothing has happened then.
 
@@ -64,7 +64,7 @@ class Desk:
         profile_of: ProfileOf = _unknown, consumer: str = "rules",
     ) -> None:  # fmt: skip
         self.counters = Counters()
-        self.engine = engine
+        super().__init__(engine)
         self._audience = audience
         self._policy = policy
         self._district = district
@@ -235,25 +235,6 @@ class Desk:
         """What holds, for a rule engine that starts: firing and acknowledged alerts."""
         return [(a.rule, a.tenant, a.kind, a.subject, a.severity) for a in self.open()]
 
-    def get(self, alert_id: str) -> Alert:
-        """Raises NotFound."""
-        with reading(self.engine) as connection:
-            return archive.read_entry(connection, alert_id).alert
-
-    def find(self, query: AlertQuery) -> Page[Alert]:
-        with reading(self.engine) as connection:
-            return archive.find(connection, query)
-
-    def history(self, alert_id: str) -> Sequence[Event]:
-        """Every change of an alert, oldest first. Raises NotFound."""
-        with reading(self.engine) as connection:
-            return archive.read_history(connection, alert_id)
-
-    def trim(self, before_ms: int) -> int:
-        """Drop what was resolved before, with its history and deliveries; returns how many alerts."""
-        with transaction(self.engine) as connection:
-            return archive.trim(connection, before_ms)
-
     # -- restart -------------------------------------------------------------------------------------------------
 
     def position(self) -> dict[int, int]:
@@ -265,27 +246,6 @@ class Desk:
         with transaction(self.engine) as connection:
             self._judged.write(connection, consumed)
         self._judged.advance(consumed)
-
-    def save_snapshot(self, name: str, position: Position, data: bytes) -> None:
-        """Keep the state a consumer had at `position`; the newest one stays."""
-        progress.save_snapshot(self.engine, name, Snapshot(position, data))
-
-    def load_snapshot(self, name: str) -> tuple[Mapping[int, int], bytes] | None:
-        """(position, data) saved last under `name`, or None."""
-        found = progress.load_snapshot(self.engine, name)
-        return None if found is None else (found.position, found.data)
-
-    # -- for the outbox -------------------------------------------------------------------------------------------
-
-    def read(self, work: Callable[[Connection], R]) -> R:
-        """Run a reading on the database."""
-        with reading(self.engine) as connection:
-            return work(connection)
-
-    def write(self, work: Callable[[Connection], R]) -> R:
-        """Run a change in a transaction."""
-        with transaction(self.engine) as connection:
-            return work(connection)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
