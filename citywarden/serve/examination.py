@@ -186,7 +186,7 @@ async def _mqtt(endpoint: Endpoint) -> str:
     async def sink(_batch: Sequence[RawMessage]) -> None:
         return None
 
-    probe = Subscription(endpoint, f"citywarden-doctor-{os.getpid()}", (f"citywarden/doctor/{os.getpid()}",),
+    probe = Subscription(endpoint, f"citywarden-doctor-{os.getpid()}", (f"city/doctor/{os.getpid()}",),
                          session_expiry_s=0)  # fmt: skip
     task = asyncio.create_task(receive(probe, sink, observe))
     try:
