@@ -11,10 +11,10 @@ from citywarden.cli.devicefile import export, import_devices
 from citywarden.cli.enrolling import CredentialsFile, Office, Showing, find, office, shown
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
 from citywarden.model.device import Device, DeviceKey
+from citywarden.model.errors import HalfDone
 from citywarden.model.wire import timestamp
 from citywarden.provision.handout import Handout
 from citywarden.sections import Settings
-from citywarden.serve.enrolment import HalfDone
 from fleet import provisioning
 from ingest.kinds import all_kinds
 

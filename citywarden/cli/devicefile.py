@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TextIO
 
 import click
-from rich.progress import track
+from rich.console import Console
+from rich.progress import Progress, track
 
 from citywarden.cli.enrolling import CredentialsFile, Office, office
 from citywarden.cli.options import as_json, configured, print_json, settings_of
@@ -17,9 +18,6 @@ from citywarden.model.device import Device
 from citywarden.sections import Settings
 from fleet import provisioning
 from ingest.kinds import all_kinds
-
-PART = 2000
-"""Devices told to the broker between two steps of the progress bar."""
 
 
 @click.command("import")
@@ -96,8 +94,10 @@ async def _import(
 
 async def _enrol(opened: Office, devices: Sequence[Device], claim: bool) -> Sequence[Credential]:
     """All or none."""
-    click.echo(f"registering {len(devices)} devices ...", err=True, nl=True) if sys.stderr.isatty() else None
-    return await opened.enrolment.add(devices, claim)
+    bar = Progress(transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True))
+    with bar:
+        task = bar.add_task("registering", total=len(devices))
+        return await opened.enrolment.add(devices, claim, lambda count: bar.advance(task, count))
 
 
 @click.command("export")

@@ -4,6 +4,7 @@ CitywardenError
 ├── ConfigurationError   a file or environment variable is wrong: all problems at once
 ├── Unavailable          a component (store, broker, database) does not answer now; trying again is right
 │   └── Occupied         it belongs to another process, most likely the running server
+├── HalfDone             a change counts here and could not be carried further; it is remembered
 └── NotFound             what was asked for does not exist
 """
 
@@ -52,6 +53,10 @@ class Unavailable(CitywardenError):
 
 class Occupied(Unavailable):
     """What was to be opened belongs to another process, most likely the running server."""
+
+
+class HalfDone(CitywardenError):
+    """A change counts here, and another part could not be told; it is remembered, and can be repaired."""
 
 
 class NotFound(CitywardenError):

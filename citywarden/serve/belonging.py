@@ -1,5 +1,7 @@
 """Which devices belong: registry, broker accounts and claims of one server, put together."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -19,6 +21,8 @@ from citywarden.serve.enrolment import Enrolment
 from citywarden.serve.tables import open_database
 from ingest.endpoint import Endpoint
 from ingest.registry import Registry
+
+READY_S = 10.0
 
 
 @dataclass(slots=True)
@@ -41,6 +45,15 @@ class Belonging:
             if not self.settings.provisioner.devices_url:
                 self.enrolment.endpoint = replace(public, port=brokers.devices.port)
         return brokers
+
+    async def ready(self) -> None:
+        """Until claims are heard, a little while at most: a broker that is away does not keep the server from starting
+        up.
+        """
+        if self.claims is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(READY_S):
+                    await self.claims.listening.wait()
 
     async def listen(self, broker: Endpoint) -> None:
         """Answer claims until cancelled."""

@@ -59,6 +59,7 @@ class ClaimOffice:
         self._tenants = Buckets(TENANT_PACE, 1000)
         self._serials = Buckets(SERIAL_PACE)
         self.outcomes: Counter[str] = Counter()
+        self.listening = asyncio.Event()
 
     async def answer(self, tenant: str, payload: bytes) -> tuple[str, bytes] | None:
         """(topic, payload) to answer a request with; None when it gets no answer."""
@@ -121,11 +122,14 @@ class ClaimOffice:
         return Outcome.ISSUED, seal(self._enrolment.facts(credential), request.public_key, request.nonce)
 
     async def listen(self, broker: Endpoint, client_id: str) -> None:
-        """Answer claims over MQTT until cancelled; a broker that is away is asked again."""
+        """Answer claims over MQTT until cancelled; a broker that is away is asked again. Its session is kept: what
+        was asked meanwhile is answered then, or stale.
+        """
         while True:
             try:
                 async with _client(broker, client_id) as client:
                     await client.subscribe("city/+/claim", qos=1)
+                    self.listening.set()
                     async for message in client.messages:
                         await self._take(client, message)
             except (aiomqtt.MqttError, OSError) as error:
@@ -205,6 +209,7 @@ def _client(broker: Endpoint, client_id: str) -> aiomqtt.Client:
         username=broker.username,
         password=broker.password,
         identifier=client_id,
+        clean_session=False,
         tls_context=None if broker.tls is None else broker.tls.context(),
         logger=_silent,
         keepalive=30,

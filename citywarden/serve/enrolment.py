@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from citywarden.model.credential import Credential, claim_login, is_claim_login, login_of
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.errors import CitywardenError
+from citywarden.model.errors import CitywardenError, HalfDone
 from citywarden.provision.book import Book, Issued, Pending
 from citywarden.provision.contract import Grant, Provisioner, account_of
 from citywarden.provision.difference import Difference, Fault, compare
@@ -22,11 +22,9 @@ from ingest.registry import Registry
 NO_PROVISIONER = 'no broker is told about devices: set [provisioner] kind, or [mqtt] devices = "credentials"'
 
 
+PART = 500
+"""Accounts put at once, so that a long import can be watched."""
 LOCAL_BROKER = Endpoint("127.0.0.1")
-
-
-class HalfDone(CitywardenError):
-    """The registry has changed and the broker could not be told; it is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +73,12 @@ class Enrolment:
     def gives_credentials(self) -> bool:
         return self._provisioner is not None
 
-    async def add(self, fresh: Sequence[Device], claimed: bool = False) -> Sequence[Credential]:
+    async def add(
+        self, fresh: Sequence[Device], claimed: bool = False, tell: Callable[[int], None] = lambda _count: None
+    ) -> Sequence[Credential]:
         """Register devices, all or none, and give them credentials. Raises CitywardenError: nothing has changed.
 
-        `claimed`: they get none now, each will claim its own, once.
+        `claimed`: they get none now, each will claim its own, once. `tell`: hears how many more the broker has taken.
         """
         if claimed:
             self._told()
@@ -95,7 +95,10 @@ class Enrolment:
         allowed = {login_of(device.key): device.enabled for device in fresh}
         try:
             await asyncio.to_thread(self._book.put, kept)
-            await self._provisioner.put(_grants(issued, kept, allowed))
+            grants = _grants(issued, kept, allowed)
+            for at in range(0, len(grants), PART):
+                await self._provisioner.put(grants[at : at + PART])
+                tell(len(grants[at : at + PART]))
         except BaseException as error:
             await self._undo(fresh, logins)
             if isinstance(error, CitywardenError):

@@ -194,6 +194,7 @@ class _Builder:
         self._watch("commands", lambda: commands.run(lambda: publishing(brokers.publish, name)))
         if belonging.claims is not None:
             self._watch("claims", lambda: belonging.listen(brokers.publish))
+            await belonging.ready()
         doorman = behind_door(application(sources, _secret(settings.data)), reception, settings, self._listen())
         self._watch("sessions", doorman.look_around)
         await stack.enter_async_context(serving(doorman, listener, settings.access.proxies, tls))

@@ -1,5 +1,7 @@
 """Devices registered, changed, given credentials and taken away; devices that claim theirs. Administrators only."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from citywarden.model.claim import Asked, ClaimKey, Mode, State
 from citywarden.model.credential import Credential
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.errors import NotFound
+from citywarden.model.errors import HalfDone, NotFound
 from citywarden.model.identity import Identity
 from citywarden.model.inputs import PROFILE_NAME, check_inputs
 from citywarden.model.wire import timestamp
@@ -114,6 +116,16 @@ def enrolment(sources: Sources, enrolment: Enrolment) -> APIRouter:
     async def note(who: Identity, action: str, device: Device, detail: str = "") -> None:
         await sources.audit.note(who, f"device.{action}", "/".join(device.key), detail)
 
+    @asynccontextmanager
+    async def noted(who: Identity, action: str, device: Device) -> AsyncIterator[None]:
+        """Note what was done, also when it was done by half."""
+        try:
+            yield
+        except HalfDone as half:
+            await note(who, action, device, str(half))
+            raise
+        await note(who, action, device)
+
     @router.post("", response_model=EnrolledBody, status_code=201)
     async def add(given: NewDevice, who: Administrator) -> dict[str, object]:
         """Register a device; its credentials are in the answer, and nowhere else."""
@@ -136,8 +148,8 @@ def enrolment(sources: Sources, enrolment: Enrolment) -> APIRouter:
     async def remove(tenant: Word, kind: Word, id: Word, who: Administrator) -> None:
         """Take a device out of registry and broker; its readings stay."""
         device = await find(who, kind, id, tenant)
-        await enrolment.remove(device.key)
-        await note(who, "remove", device)
+        async with noted(who, "remove", device):
+            await enrolment.remove(device.key)
 
     @router.post("/{tenant}/{kind}/{id}/rotate", response_model=EnrolledBody)
     async def rotate(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
@@ -159,9 +171,8 @@ def enrolment(sources: Sources, enrolment: Enrolment) -> APIRouter:
     async def disable(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
         """Take a device's rights and end its session."""
         device = await find(who, kind, id, tenant)
-        disabled = await enrolment.disable(device.key)
-        await note(who, "disable", device)
-        return body(disabled)
+        async with noted(who, "disable", device):
+            return body(await enrolment.disable(device.key))
 
     return router
 

@@ -249,6 +249,7 @@ async def claiming_site(site: Site, engine: Engine) -> AsyncIterator[tuple[Claim
     )  # fmt: skip
     office = ClaimOffice(enrolment, book, KINDS.keys(), note, lambda: NOON_MS)
     listening = asyncio.create_task(office.listen(site.server, "server-claims"))
+    await office.listening.wait()
     try:
         yield office, enrolment
     finally:

@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import Engine
 
 from citywarden.model.credential import Rights, login_of
-from citywarden.model.errors import CitywardenError, NotFound, Unavailable
+from citywarden.model.errors import CitywardenError, HalfDone, NotFound, Unavailable
 from citywarden.provision.book import Book, Pending
 from citywarden.provision.contract import account_of
 from citywarden.provision.difference import Fault
 from citywarden.provision.password import matches
-from citywarden.serve.enrolment import Enrolment, HalfDone
+from citywarden.serve.enrolment import Enrolment
 from ingest.registry import Registry
 from tests.builders import device
 from tests.databases import BOTH, empty_database
