@@ -104,7 +104,7 @@ async def filled(server: Running, settings: Settings) -> City:
             await server.store.write(batch)
     letters = DeadLetters(engine, 1000)
     letters.add([
-        DeadLetter(0, n, -1, f"city/{tenant}/gas/{tenant}-g9/telemetry", b"{}", now_ms, Reject.BAD_TOPIC, f"of {tenant}")
+        DeadLetter(0, n, -1, f"city/{tenant}/gas/{tenant}-g9/status", b"{}", now_ms, Reject.BAD_TOPIC, f"of {tenant}")
         for n, tenant in enumerate(("north", MARK))
     ])  # fmt: skip
     raised = await server.desk.apply([alarm(next(things(tenant))) for tenant in ("north", MARK)], now_ms, {})
