@@ -34,6 +34,7 @@ TRAIL_BEFORE_MS, TRAIL_AFTER_MS = HOUR_MS // 2, HOUR_MS // 4
 HERE_MS, RULE_MS = 30 * DAY_MS, 7 * DAY_MS
 SIMILAR = 8
 REFRESH_S = 5.0
+COURSE_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +51,21 @@ class File:
 
 
 async def read_file(sources: Sources, alert: Alert) -> File:
-    """Everything about an alert. A store that does not answer leaves the course empty."""
+    """Everything about an alert."""
     key, _ = subject_of(alert)
     device = await find_device(sources, key.kind, key.id, key.tenant)
-    readings: Sequence[Reading] = ()
-    if device is not None:
-        stop = min(sources.now_ms(), (alert.resolved_ms or sources.now_ms()) + AFTER_MS, alert.raised_ms + LONGEST_MS)
-        try:
-            readings = await sources.store.series(device.key, alert.raised_ms - BEFORE_MS, stop + 1, 20_000)
-        except CitywardenError:
-            readings = ()
-    return await read_events(sources, File(alert, device, readings))
+    return await read_events(sources, File(alert, device, await read_course(sources, alert, device)))
+
+
+async def read_course(sources: Sources, alert: Alert, device: Device | None) -> Sequence[Reading]:
+    """What the device sent around the alert; nothing where the store does not answer."""
+    if device is None:
+        return ()
+    stop = min(sources.now_ms(), (alert.resolved_ms or sources.now_ms()) + AFTER_MS, alert.raised_ms + LONGEST_MS)
+    try:
+        return await sources.store.series(device.key, alert.raised_ms - BEFORE_MS, stop + 1, 20_000)
+    except CitywardenError:
+        return ()
 
 
 async def read_events(sources: Sources, file: File) -> File:
@@ -122,7 +127,7 @@ def spot(file: File) -> dict[str, object] | None:
 
 
 def course(session: Session, file: File) -> Options | None:
-    """The value's course with the threshold and what happened; None where there is none."""
+    """The value's course with the threshold and what happened, and the `quantity`'s name; None where there is none."""
     alert = file.alert
     kind = session.sources.kinds.get(alert.kind)
     quantity = None if kind is None else quantity_of(kind, alert, file.readings)
@@ -142,7 +147,8 @@ def course(session: Session, file: File) -> Options | None:
         marks.append(Mark(alert.resolved_ms, session.say("resolved"), palette.GOOD))
     end = alert.resolved_ms or max(alert.raised_ms, file.readings[-1].ts_ms)
     step = -(-len(rows) // POINTS)
-    return course_chart(rows[::step], name, session.sources.timezone, limit, marks, (alert.raised_ms, end, colour))
+    shaded = (alert.raised_ms, end, colour)
+    return course_chart(rows[::step], name, session.sources.timezone, limit, marks, shaded) | {"quantity": name}
 
 
 def sheet(session: Session, file: File) -> dict[str, Json]:
@@ -203,12 +209,14 @@ class Page:
         )  # fmt: skip
         session.parts.append(self._part)
         with ui.element("section").classes("cw-panel cw-course"):
-            session.label("course")
+            self._title = ui.label(session.say("course")).classes("cw-h")
             options = course(session, self._file)
             if options is None:
                 session.label("no_course", "cw-empty")
+                session.redraw.append(lambda: self._title.set_text(session.say("course")))
             else:
-                self._chart = ui.echart(options)
+                self._chart = ui.echart({})
+                self._draw()
                 session.redraw.append(self._draw)
         self._build_map()
         self._part.on("act", self._act)
@@ -216,6 +224,7 @@ class Page:
         session.viewer.alerts = self._mark
         ui.timer(1.0, self._follow, immediate=False)
         ui.timer(REFRESH_S, self._refresh, immediate=False)
+        ui.timer(COURSE_S, self._go_on, immediate=False)
 
     def _build_map(self) -> None:
         session, where = self._session, spot(self._file)
@@ -245,11 +254,19 @@ class Page:
         self._part.update()
         self._draw()
 
+    async def _go_on(self) -> None:
+        """The value's course goes on while the alert is open."""
+        if self._file.alert.open and self._chart is not None:
+            readings = await read_course(self._session.sources, self._file.alert, self._file.device)
+            self._file = replace(self._file, readings=readings)
+            self._draw()
+
     def _draw(self) -> None:
         options = course(self._session, self._file)
         if self._chart is not None and options is not None:
+            self._title.set_text(f"{self._session.say('course')} · {options['quantity']}")
             self._chart.options.clear()
-            self._chart.options.update(options)
+            self._chart.options.update({name: part for name, part in options.items() if name != "quantity"})
             self._chart.update()
 
     async def _act(self, e: GenericEventArguments) -> None:

@@ -171,7 +171,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "targets": ("通知目标", "Targets"),
     "no_targets": ("没有配置通知目标", "No targets are configured"),
     "target": ("目标", "Target"),
-    "message": ("消息", "Message"),
+    "message": ("消息", "Messages"),
     "attempts": ("尝试", "Attempts"),
     "answer": ("应答", "Answer"),
     "when": ("时间", "When"),
