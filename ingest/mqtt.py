@@ -41,6 +41,7 @@ class Timing:
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
     taken_over_wait_s: float = 60.0
+    log_wait_s: float = 2.0
     stable_s: float = 10.0
     linger_s: float = 0.02
     linger_messages: int = 100
@@ -57,7 +58,8 @@ class Timing:
         if cause is Cause.SESSION_TAKEN_OVER:
             longest = self.taken_over_wait_s
         else:
-            longest = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(attempt, 30))
+            most = self.log_wait_s if cause is Cause.LOG_UNAVAILABLE else self.longest_wait_s
+            longest = min(most, self.first_wait_s * 2.0 ** min(attempt, 30))
         return longest * (0.5 + 0.5 * self.jitter())
 
 

@@ -315,7 +315,7 @@ class _Builder:
             exporter.offer([vitals.point(self._clock_ms())])
             await exporter.flush()
             now_s = asyncio.get_running_loop().time()
-            if now_s - trimmed_s >= TRIM_EVERY_S:
+            if now_s - trimmed_s >= TRIM_EVERY_S or vitals.mqtt.state is State.STALLED:
                 trimmed_s = now_s
                 await self._trim(log, store)
             await asyncio.sleep(CHORES_S)
