@@ -1,6 +1,8 @@
 """The cases of the made-up city: a real desk over a database of its own, worked on by made-up people."""
 
 import asyncio
+import atexit
+import shutil
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -76,6 +78,7 @@ CASES = (
 async def make_cases(city: City) -> CaseDesk:
     """A board with something in every column, some of it late, and a month that is done."""
     folder, clock = Path(mkdtemp(prefix="cw-cases-")), Moving(city)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     desk = CaseDesk(Ledger(open_database(f"sqlite:///{folder / 'cases.sqlite'}"), TABLE), evidence_store(folder),
                     clock, "sz")  # fmt: skip
     book = desk.ledger
