@@ -15,10 +15,12 @@ from pathlib import Path
 from tests.faults.children import Child
 from tests.faults.doors import Cut, Reset, refusal
 from tests.faults.scene import Scene
+from tests.faults.traffic import Mark
 
 HOUR_MS = 3_600_000
 POISON_LEAKS = 3
 FOR_EVER = 1 << 60
+QUIET_S = 30.0
 SECOND = "does a second server use the"
 
 Deed = Callable[[Scene, float], Awaitable[list[str]]]
@@ -200,8 +202,13 @@ def clock_jumps(hours: float, devices_too: bool = False) -> Deed:
 
     async def deed(scene: Scene, hold_s: float) -> list[str]:
         jump_ms = round(hours * HOUR_MS)
+        if devices_too:
+            # Nobody speaks to a machine that is asleep, and what was said before is old when it wakes up.
+            end = await scene.traffic.pause()
+            await scene.settled((Mark(max(0, end.number - 3000), max(0, end.leak - 100), end.at_ms), end), QUIET_S)
         scene.offset.write_text(str(jump_ms))
         scene.traffic.ahead_ms = jump_ms if devices_too else 0
+        scene.traffic.go_on()
         await asyncio.sleep(hold_s)
         if not devices_too:
             scene.offset.write_text("0")
