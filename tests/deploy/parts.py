@@ -89,7 +89,7 @@ def deployed_postgres(password: str) -> Iterator[int]:
             cwd=folder, capture_output=True, text=True, check=False, user=uid, group=gid, extra_groups=groups,
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
-        command = [
+        command: list[str | Path] = [
             binaries / "postgres", "-D", folder / "data", "-c", f"config_file={folder / 'postgresql.conf'}",
             "-c", "listen_addresses=127.0.0.1", "-c", f"port={port}", "-k", folder,
         ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from compose_spec import PyOptions
 
 from dashboards.grafana.names import CITY_MAP, DATASOURCE, FOLDERS
 
@@ -26,6 +27,26 @@ def mounts(service: dict[str, Any]) -> list[tuple[str, str]]:
 
 def test_the_parts_are_there() -> None:
     assert set(SERVICES) - ONCE == {"mosquitto", "influxdb", "postgres", "grafana", "citywarden"}
+
+
+def test_the_file_is_what_the_compose_specification_asks_for() -> None:
+    options = PyOptions()
+    options.apply_merge = True
+    assert options.from_yaml(TEXT).service_names() == list(SERVICES)
+    for wrong, right in (("retris: 6", "retries: 6"), ("service_fine", "service_healthy"), ("often", "unless-stopped")):
+        with pytest.raises(ValueError, match=wrong.partition(":")[0]):
+            options.from_yaml(TEXT.replace(right, wrong, 1))
+
+
+def test_nobody_is_root_but_those_who_make_secrets_and_end() -> None:
+    own = {"influxdb", "postgres", "grafana", "citywarden"}
+    """Their images run as a user of their own (PostgreSQL's and InfluxDB's step down to it)."""
+    for name, service in SERVICES.items():
+        if name in ONCE:
+            assert service["user"] == "0:0"
+        else:
+            assert name in own or service["user"] == "1883:1883"
+        assert not service.get("privileged") and not service.get("cap_add")
 
 
 @every_service
