@@ -27,9 +27,13 @@ class Override:
 
 
 class Obedience:
-    """The lamps of a city and what they were told. One command counts once, however often it comes."""
+    """The lamps of a city and what they were told. One command counts once, however often it comes.
+
+    `stubborn`: lamps that acknowledge a command, believe to have done it, and burn on as they like.
+    """
 
     def __init__(self) -> None:
+        self.stubborn: set[DeviceKey] = set()
         self._overrides: dict[DeviceKey, Override] = {}
         self._answers: dict[str, tuple[str, str]] = {}
 
@@ -37,6 +41,10 @@ class Obedience:
         """What a lamp was told that still holds."""
         told = self._overrides.get(device)
         return told if told is not None and now_ms < told.until_ms else None
+
+    def refuses(self, device: DeviceKey) -> bool:
+        """Whether a lamp does not do what it says."""
+        return device in self.stubborn
 
     def take(self, topic: str, payload: bytes, now_ms: int) -> list[tuple[str, bytes]]:
         """The answers to a message on a command topic, as (topic, payload), in their order."""

@@ -14,6 +14,7 @@ from citywarden.model.device import Device
 from citywarden.model.kind import JsonScalar, Kind, Scene
 from fleet.driver import Driver
 from fleet.incidents import Incident, should_be_lit
+from fleet.obedience import Obedience
 from fleet.playback import Fix
 
 SILENT = "silent"
@@ -90,6 +91,7 @@ class Thing:
     night: Night
     rng: Random
     turns: Turns
+    obedience: Obedience
     due_ms: int = 0
 
     def line_up(self, begin_ms: int, share: float) -> None:
@@ -113,13 +115,16 @@ class Thing:
 
     def _sample(self, ts_ms: int, incident: Incident | None) -> Item:
         night = self.night(self.device, ts_ms)
+        told = self.obedience.override(self.device.key, ts_ms)
+        fault = "disobeys" if told is not None and self.obedience.refuses(self.device.key) else None
         scene = Scene(
             rng=self.rng,
             device=self.device,
             now_ms=ts_ms,
-            dark=should_be_lit(self.device, night),
-            fault=None if incident is None else incident.act.fault,
+            dark=should_be_lit(self.device, night) if told is None else told.on,
+            fault=fault if incident is None else incident.act.fault,
             age_s=0.0 if incident is None else incident.age_s(ts_ms),
+            previous={} if told is None else {"dim_pct": told.dim_pct},
         )
         item: Item = {"ts": ts_ms, **self.kind.sample(scene)}
         return item if incident is None else {**item, **incident.act.overrides}

@@ -16,9 +16,10 @@ import orjson
 
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kinds
-from citywarden.model.message import Address, Channel
+from citywarden.model.message import Address, Channel, parse_topic
 from fleet.city import City
 from fleet.incidents import Incident, IsNight, acts_for, round_at, stage
+from fleet.obedience import Obedience
 from fleet.playback import Publish, Sleep
 from fleet.senders import Item, Recorded, Sender, Thing, Turns, Vehicle, interval_of
 
@@ -96,7 +97,9 @@ class Simulator:
         self._round = -1
         night = _daylight(doors.is_night)
         pace = _pace(city.devices, kinds, rate)
-        self._senders = list(_senders(city, kinds, night, pace))
+        self.obedience = Obedience()
+        self._senders = list(_senders(city, kinds, night, pace, self.obedience))
+        self._by_key = {sender.device.key: sender for sender in self._senders}
         self._turns = {sender.device.key: sender.turns for sender in self._senders}
         self.incidents: tuple[Incident, ...] = ()
 
@@ -114,6 +117,21 @@ class Simulator:
         """The ledger as it stands."""
         ledger = self._ledger
         return Summary(dict(ledger.published), dict(ledger.readings), ledger.statuses)
+
+    async def take(self, topic: str, payload: bytes) -> None:
+        """A message on a command topic: the device answers, and reports at once how it is now. Raises what `publish`
+        raises.
+        """
+        address = parse_topic(topic)
+        sender = self._by_key.get(DeviceKey(address.tenant, address.kind, address.device)) if address else None
+        if sender is None or self._stopping:
+            return
+        now_ms = self._doors.clock_ms()
+        for where, answer in self.obedience.take(topic, payload, now_ms):
+            await self._doors.publish(where, answer, False)
+        if (item := sender.speak(now_ms)) is not None:
+            await self._slots.acquire()
+            await self._deliver(sender.device.key, orjson.dumps(item), 1)
 
     def stop(self) -> None:
         """End `run` after the messages that are on their way: then the ledger is exact."""
@@ -220,7 +238,9 @@ def pack(items: Iterator[Item]) -> Iterator[tuple[bytes, int]]:
         yield b"[" + b",".join(parts) + b"]", len(parts)
 
 
-def _senders(city: City, kinds: Kinds, night: Callable[[Device, int], bool], pace: float) -> Iterator[Sender]:
+def _senders(
+    city: City, kinds: Kinds, night: Callable[[Device, int], bool], pace: float, obedience: Obedience
+) -> Iterator[Sender]:
     for device in city.devices:
         kind = kinds[device.kind]
         rng = Random(f"{city.seed} {device.kind} {device.id}")
@@ -230,7 +250,7 @@ def _senders(city: City, kinds: Kinds, night: Callable[[Device, int], bool], pac
         elif device.kind == "vehicle":
             yield Vehicle(device, kind, city.drivers[device.id], rng, turns)
         else:
-            yield Thing(device, kind, night, rng, turns)
+            yield Thing(device, kind, night, rng, turns, obedience)
 
 
 def _pace(devices: Sequence[Device], kinds: Kinds, rate: float | None) -> float:

@@ -1,8 +1,10 @@
 """Commands down to devices, joined to the registry, the broker and the log."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import aiomqtt
 from sqlalchemy import Engine
 
 from citywarden.commands.desk import CommandDesk, Publish
@@ -36,6 +38,21 @@ def desk_for_commands(settings: Settings, clock_ms: Callable[[], int]) -> tuple[
     engine = open_database(settings.database_url)
     registry = Registry(engine)
     return command_desk(engine, all_kinds(), registry, clock_ms), registry, engine
+
+
+async def obey(broker: Endpoint, tenant: str, take: Callable[[str, bytes], Awaitable[None]]) -> None:
+    """Bring simulated streetlights their commands, until cancelled."""
+    while True:
+        try:
+            async with aiomqtt.Client(
+                broker.host, broker.port, username=broker.username, password=broker.password,
+                identifier=f"citywarden-{tenant}-lamps", clean_session=False,
+            ) as client:  # fmt: skip
+                await client.subscribe(f"city/{tenant}/streetlight/+/command", qos=1)
+                async for message in client.messages:
+                    await take(str(message.topic), bytes(message.payload))
+        except aiomqtt.MqttError:
+            await asyncio.sleep(1)
 
 
 @asynccontextmanager

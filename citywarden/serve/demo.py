@@ -18,6 +18,7 @@ from citywarden.model.alert import Alert, Status
 from citywarden.model.errors import CitywardenError
 from citywarden.model.message import Channel, parse_topic
 from citywarden.sections import AlertsSettings, MqttSettings, Settings, StoreSettings, TargetSettings
+from citywarden.serve.commanding import obey
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Clock, Options, Running, running
 from citywarden.serve.staff import work_off
@@ -144,6 +145,7 @@ async def demo(base: Settings, options: DemoOptions, clock_ms: Clock) -> AsyncIt
                 doors = Doors(publish, clock_ms, asyncio.sleep, night.is_night)
                 simulator = Simulator(stage, prepared.kinds, doors)
                 playing = asyncio.create_task(simulator.run(), name="city")
+                obeying = asyncio.create_task(obey(server.broker, TENANT, simulator.take), name="lamps")
                 working = asyncio.create_task(work_off(server.cases, TENANT, clock_ms), name="staff")
 
                 async def finish() -> Summary:
@@ -157,7 +159,8 @@ async def demo(base: Settings, options: DemoOptions, clock_ms: Clock) -> AsyncIt
                 finally:
                     playing.cancel()
                     working.cancel()
-                    await asyncio.wait({playing, working})
+                    obeying.cancel()
+                    await asyncio.wait({playing, working, obeying})
 
 
 async def narrate(stage: Stage, say: Callable[[str], None]) -> None:
