@@ -10,7 +10,7 @@ from ingest.kinds import all_kinds
 @click.command("kinds")
 @as_json
 def command(as_json: bool) -> None:
-    """List the kinds of devices with their fields, units and valid ranges."""
+    """List the kinds of devices with their fields, units and valid ranges, and the commands they understand."""
     kinds = all_kinds()
     if as_json:
         print_json(
@@ -20,12 +20,10 @@ def command(as_json: bool) -> None:
                     "zh": kind.zh,
                     "en": kind.en,
                     "interval_s": kind.interval_s,
-                    "fields": [
-                        {
-                            "field": q.field, "form": str(q.form), "unit": q.unit, "low": q.low, "high": q.high,
-                            "required": q.required, "zh": q.zh, "en": q.en,
-                        }
-                        for q in kind.quantities
+                    "fields": [_body(q) for q in kind.quantities],
+                    "commands": [
+                        {"name": o.name, "zh": o.zh, "en": o.en, "arguments": [_body(q) for q in o.arguments]}
+                        for o in kind.commands
                     ],
                 }
                 for kind in kinds.values()
@@ -39,6 +37,22 @@ def command(as_json: bool) -> None:
             ("field", "form", "unit", "valid", "required", "中文", "English"),
             rows,
         )
+        told = [
+            (o.name, " ".join(f"{q.field}={_range(q)}{'' if q.required else ' (optional)'}" for q in o.arguments),
+             o.zh, o.en)
+            for o in kind.commands
+        ]  # fmt: skip
+        if told:
+            print_table(f"{kind.name}: commands", ("command", "arguments", "中文", "English"), told)
+        else:
+            click.echo(f"{kind.name}: no commands\n")
+
+
+def _body(q: Quantity) -> dict[str, object]:
+    return {
+        "field": q.field, "form": str(q.form), "unit": q.unit, "low": q.low, "high": q.high, "required": q.required,
+        "zh": q.zh, "en": q.en,
+    }  # fmt: skip
 
 
 def _range(quantity: Quantity) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 from citywarden.columns import Reading
 from citywarden.model.device import Device
-from citywarden.model.kind import Form, Kind
+from citywarden.model.kind import Form, Kind, Quantity
 from citywarden.model.message import DeadLetter, Reject
 from citywarden.model.wire import timestamp
 from citywarden.model.work import Evidence, MissedReason, Operation, Verdict
@@ -37,12 +37,22 @@ class FieldBody(BaseModel):
     en: str
 
 
+class OrderBody(BaseModel):
+    """A command that devices of a kind understand."""
+
+    name: str
+    zh: str
+    en: str
+    arguments: list[FieldBody]
+
+
 class KindBody(BaseModel):
     name: str
     zh: str
     en: str
     interval_s: float
     fields: list[FieldBody]
+    commands: list[OrderBody]
 
 
 class ReadingBody(BaseModel):
@@ -208,21 +218,32 @@ def device_body(device: Device, latest: Reading | None, online: bool | None) -> 
 
 
 def kind_body(kind: Kind) -> dict[str, object]:
-    """A kind with its table of fields."""
-    fields = [
-        {
-            "field": q.field,
-            "form": q.form,
-            "unit": q.unit,
-            "low": q.low,
-            "high": q.high,
-            "required": q.required,
-            "zh": q.zh,
-            "en": q.en,
-        }
-        for q in kind.quantities
+    """A kind with its tables of fields and of commands."""
+    orders = [
+        {"name": o.name, "zh": o.zh, "en": o.en, "arguments": [_field_body(q) for q in o.arguments]}
+        for o in kind.commands
     ]
-    return {"name": kind.name, "zh": kind.zh, "en": kind.en, "interval_s": kind.interval_s, "fields": fields}
+    return {
+        "name": kind.name,
+        "zh": kind.zh,
+        "en": kind.en,
+        "interval_s": kind.interval_s,
+        "fields": [_field_body(q) for q in kind.quantities],
+        "commands": orders,
+    }
+
+
+def _field_body(q: Quantity) -> dict[str, object]:
+    return {
+        "field": q.field,
+        "form": q.form,
+        "unit": q.unit,
+        "low": q.low,
+        "high": q.high,
+        "required": q.required,
+        "zh": q.zh,
+        "en": q.en,
+    }
 
 
 def letter_body(letter: DeadLetter) -> dict[str, object]:
