@@ -24,7 +24,7 @@ from citywarden.store.influx import InfluxStore, Keep, set_up
 from dashboards.grafana.board import Board
 from tests.builders import KINDS
 from tests.grafana.material import as_grafana_sends, boards
-from tests.grafana.test_queries import alerts, figures, reports
+from tests.grafana.test_queries import alerts, cases, figures, reports
 from tests.influx import Influxd, influxd
 
 HOUR_MS, DAY_H, MONTH_H = 3_600_000, 24, 30 * 24
@@ -107,7 +107,7 @@ def raw(kind: Kind, things: list[Device], times: range) -> Iterator[str]:
 
 async def points(url: str, token: str, now_ms: int, devices: int) -> None:
     store = await InfluxStore.open(url, token, KINDS)
-    rows: list[Point] = [*alerts(now_ms), *reports(now_ms), *figures(now_ms)]
+    rows: list[Point] = [*alerts(now_ms), *reports(now_ms), *cases(now_ms), *figures(now_ms)]
     await store.write_points(rows)
     await store.write_points(device_points([d for things in city(devices).values() for d in things], now_ms))
     await store.close()

@@ -218,10 +218,15 @@ def saying(measurement: str, name: str, since: str, filters: Filters = PLACE) ->
     return Query(body, measurement, (name,))
 
 
-def placed(measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:
-    """One row a device that stands still: where it is (measurement `device`) and its newest values."""
+def placed(
+    measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE, *, named: bool = True
+) -> Query:
+    """One row a device that stands still: where it is (measurement `device`) and its newest values. Each further field,
+    and the name, costs as much as the position: thousands of lamps do without.
+    """
+    known = ("lat", "lon", "name") if named else ("lat", "lon")
     same = f"  |> filter(fn: (r) => r.kind == {text(measurement)})\n  |> last()"
-    home = now("device", ["lat", "lon", "name"], "3d", filters).replace("  |> last()", same)
+    home = now("device", known, "3d", filters).replace("  |> last()", same)
     body = (
         f'places = {home}{BY_FIELD}  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'
         f"values = {now(measurement, fields, since, filters)}{BY_FIELD}"
@@ -230,7 +235,7 @@ def placed(measurement: str, fields: Sequence[str], since: str, filters: Filters
         '  |> pivot(rowKey: ["tenant", "device"], columnKey: ["_field"], valueColumn: "_value")\n'
         f"  |> filter(fn: (r) => exists r.lat and exists r.{fields[0]})"
     )
-    return Query(body, measurement, tuple(fields), (("device", ("lat", "lon", "name")),))
+    return Query(body, measurement, tuple(fields), (("device", known),))
 
 
 def moving(fields: Sequence[str], since: str, filters: Filters = PLACE) -> Query:

@@ -26,7 +26,7 @@ FOLDERS: Mapping[Language, tuple[str, str]] = {
 
 SHORT: Mapping[Language, str] = {"zh-CN": "zh", "en": "en"}
 
-ALERT, WORK, INGEST, DEVICE = "alert", "work", "ingest", "device"
+ALERT, WORK, INGEST, DEVICE, CASE = "alert", "work", "ingest", "device", "case"
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
     ALERT: (
@@ -41,6 +41,9 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     INGEST: (
         "messages_per_s", "messages", "stored", "dead_letters", "ingest_lag_ms", "open_alerts", "devices",
         "backlog_store", "backlog_rules", "ok",
+    ),
+    CASE: (
+        "number", "title", "stage", "open", "unit", "near", "overdue", "in_time", "running_due_ms", "duration_s",
     ),
     DEVICE: ("name", "lat", "lon", "owner", "enabled"),
 }  # fmt: skip

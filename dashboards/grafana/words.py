@@ -1,7 +1,9 @@
 """What the boards call severities, states, verdicts and operations, each in its colour."""
 
 from citywarden.model.alert import Severity
+from citywarden.model.case import Stage
 from citywarden.model.work import Evidence, Operation, Verdict
+from dashboards.console.casewords import WORDS
 from dashboards.console.words import REASONS
 from dashboards.grafana.colours import BAD, GOOD, GREY, SEVERITY, WARNING
 from dashboards.grafana.scene import Scene
@@ -57,6 +59,11 @@ def evidence_words(scene: Scene) -> Words:
         Evidence.EQUIPMENT.value: (scene.say("作业装置", "equipment"), ""),
         Evidence.GPS_ONLY.value: (scene.say("仅定位", "position only"), ""),
     }
+
+
+def stage_words(scene: Scene) -> dict[str, str]:
+    """How far a case has come."""
+    return {stage.value: scene.say(*WORDS[f"case_{stage.value}"]) for stage in Stage}
 
 
 def reason_words(scene: Scene) -> dict[str, str]:

@@ -12,8 +12,10 @@ import httpx
 import pytest
 
 from citywarden.alerts.point import alert_point
+from citywarden.cases.point import case_point
 from citywarden.columns import Reading, from_readings
 from citywarden.model.alert import Alert, Severity, Status
+from citywarden.model.case import Case, Clock, Deadline, Limit, Phase, Source, Stage
 from citywarden.model.device import Device
 from citywarden.model.kind import JsonScalar, Scene
 from citywarden.model.work import Evidence, Operation, TaskReport, Verdict
@@ -117,6 +119,19 @@ def reports(now_ms: int) -> list[Point]:
     return found
 
 
+def cases(now_ms: int) -> list[Point]:
+    """Cases of two days: one that is open and overdue, one near its deadline, two closed, one of them late."""
+    fresh = Case("c", "t", "20261120-0001", "streetlight_dark", "灯不亮", Source.PATROL, Stage.HANDLING,
+                 now_ms - 2 * HOUR_MS, now_ms, "p", district="Futian", unit="路灯所")  # fmt: skip
+    due = Deadline(Phase.WHOLE, Limit(60, Clock.NATURAL), now_ms - 2 * HOUR_MS, now_ms - HOUR_MS, None)
+    late = replace(fresh, number="20261120-0002", deadline=due, told_overdue=True)
+    near = replace(fresh, number="20261120-0003", told_near=True)
+    closed = replace(fresh, number="20261120-0004", stage=Stage.CLOSED, closed_ms=now_ms - 2 * HOUR_MS,
+                     ended_ms=now_ms - 2 * HOUR_MS, whole=due)  # fmt: skip
+    tardy = replace(closed, number="20261120-0005", closed_ms=now_ms, ended_ms=now_ms)
+    return [case_point(case) for case in (fresh, late, near, closed, tardy)]
+
+
 def figures(now_ms: int) -> list[Point]:
     """What the server says about itself, every half hour."""
     return [
@@ -135,7 +150,9 @@ async def fill(url: str, token: str, now_ms: int) -> None:
     for name, kind in KINDS.items():
         await store.write(from_readings(kind, readings(name, now_ms)))
     everything = [device for kind in KINDS for device in things(kind)]
-    await store.write_points([*device_points(everything, now_ms), *alerts(now_ms), *reports(now_ms), *figures(now_ms)])
+    await store.write_points(
+        [*device_points(everything, now_ms), *alerts(now_ms), *reports(now_ms), *cases(now_ms), *figures(now_ms)]
+    )
     await store.close()
     await set_up(url, token, KINDS, NEVER)
 
@@ -176,6 +193,11 @@ def test_the_numbers_are_those_that_were_written(city: City) -> None:
     assert only_value(city.ask(panel("cases", "未恢复告警"), 6)) == 16
     assert only_value(city.ask(panel("cases", "平均恢复用时"), 6)) == 420.0
     assert only_value(city.ask(panel("sanitation", "达标任务"), 24 * 7)) == 6
+    assert only_value(city.ask(panel("cases", "在办案件"), 6)) == 3
+    assert only_value(city.ask(panel("cases", "超期案件"), 6)) == 1
+    assert only_value(city.ask(panel("cases", "临期案件"), 6)) == 1
+    assert only_value(city.ask(panel("cases", "按期结案率"), 6)) == 0.5
+    assert len(city.ask(panel("cases", "案件"), 6)) == 5
     assert only_value(city.ask(panel("sanitation", "未达标任务"), 24 * 7)) == 3
     assert only_value(city.ask(panel("home", "作业达标率"), 24 * 7)) == 0.5
 

@@ -25,7 +25,7 @@ def board(scene: Scene) -> Board:
     lit = Look(words=flags(say("亮", "lit"), say("灭", "off"), LAMP, GREY))
     lamps = Layer(
         say("路灯", "Lamps"),
-        flux.placed(KIND, ("on", "power_w"), "1h"),
+        flux.placed(KIND, ("on",), "1h", named=False),
         "on",
         scene.label(KIND, "on"),
         lit,
