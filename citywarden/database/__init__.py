@@ -2,12 +2,9 @@
 
 from pathlib import Path
 
-from sqlalchemy import Column, Engine, MetaData, Table, create_engine, event, inspect
+from sqlalchemy import Engine, MetaData, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import ExecutableDDLElement
-from sqlalchemy.sql.compiler import DDLCompiler
 
 from citywarden.database import migration
 from citywarden.model.errors import CitywardenError
@@ -56,32 +53,8 @@ def connect(url: str) -> Engine:
 
 
 def migrate(engine: Engine) -> None:
-    """Make every table, column and index that is missing. Import the rooms that define tables before."""
+    """Bring the database to the tables of this version. Import the rooms that declare tables before.
+
+    Raises CitywardenError for a database of a newer version.
+    """
     migration.migrate(engine, metadata)
-    metadata.create_all(engine)
-    there = inspect(engine)
-    with engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            known = {column["name"] for column in there.get_columns(table.name)}
-            for column in table.columns:
-                if column.name not in known:
-                    connection.execute(AddColumn(table, column))
-            indexed = {index["name"] for index in there.get_indexes(table.name)}
-            for index in table.indexes:
-                if index.name not in indexed:
-                    index.create(connection, checkfirst=True)
-
-
-class AddColumn(ExecutableDDLElement):
-    """`ALTER TABLE ... ADD COLUMN ...`; the column is nullable or has a default of the server."""
-
-    inherit_cache = False
-
-    def __init__(self, table: Table, column: Column[object]) -> None:
-        self.table, self.column = table, column
-
-
-@compiles(AddColumn)
-def _add_column(element: AddColumn, compiler: DDLCompiler, **_: object) -> str:
-    table = compiler.preparer.format_table(element.table)
-    return f"ALTER TABLE {table} ADD COLUMN {compiler.get_column_specification(element.column)}"

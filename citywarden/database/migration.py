@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER = Path(__file__).parent / "migrations"
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision: what the tables of this version are."""
 
 _FIRST, _TABLE_OF_FIRST = "0001", "device"
@@ -20,7 +20,8 @@ _LOCK = 0x63697479
 
 
 def migrate(engine: Engine, metadata: MetaData) -> None:
-    """Run the revisions that are missing, all or none; a second process that starts meanwhile waits.
+    """Run the revisions that are missing, all or none; a second process that starts meanwhile waits. An empty
+    database gets the tables as they are now.
 
     Raises CitywardenError for a database of a newer version.
     """
@@ -60,6 +61,11 @@ def _revision(connection: Connection) -> str | None:
 
 
 def _upgrade(connection: Connection, metadata: MetaData) -> None:
+    if not inspect(connection).get_table_names():
+        metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+        return
     from alembic import command
     from alembic.script import ScriptDirectory
 
