@@ -6,7 +6,7 @@ from dashboards.grafana.boards.shared import tenant
 from dashboards.grafana.boards.work import HOUR_S, task_list
 from dashboards.grafana.colours import ACCENT, GOOD, plain
 from dashboards.grafana.names import WORK
-from dashboards.grafana.panels import Look, Series, graph, notice, stat
+from dashboards.grafana.panels import Look, Panel, Series, graph, notice, stat
 from dashboards.grafana.scene import Scene
 
 SPRINKLE = "sprinkle"
@@ -21,17 +21,7 @@ def board(scene: Scene) -> Board:
         "园林绿化",
         "Landscaping",
         [
-            notice(
-                say("本页数据范围", "What this page can show"),
-                say(
-                    "**目前没有园林设备类型**：没有土壤湿度、灌溉阀门、古树名木等数据，本页不编造数据。"
-                    "下面只有与绿化有关的两项实测：内涝点的雨强，洒水作业的判定结果。",
-                    "**There is no device kind for landscaping yet**: no soil moisture, valves or trees, and nothing "
-                    "is made up here. Below are the two measured things that bear on green areas: rain at the flood "
-                    "points, and sprinkling as it was judged.",
-                ),
-                height=3,
-            ),
+            _scope(scene),
             stat(
                 say("当前最大雨强", "Heaviest rain now"),
                 flux.one_number("waterlogging", "rain_mm_h", scene.since("waterlogging"), "max"),
@@ -72,4 +62,19 @@ def board(scene: Scene) -> Board:
         ],
         [tenant("waterlogging", WORK)],
         hours=24 * 7,
+    )
+
+
+def _scope(scene: Scene) -> Panel:
+    """What the page has no data for, said plainly."""
+    return notice(
+        scene.say("本页数据范围", "What this page can show"),
+        scene.say(
+            "**目前没有园林设备类型**：没有土壤湿度、灌溉阀门、古树名木等数据，本页不编造数据。"
+            "下面只有与绿化有关的两项实测：内涝点的雨强，洒水作业的判定结果。",
+            "**There is no device kind for landscaping yet**: no soil moisture, valves or trees, and nothing "
+            "is made up here. Below are the two measured things that bear on green areas: rain at the flood "
+            "points, and sprinkling as it was judged.",
+        ),
+        height=3,
     )
