@@ -57,7 +57,8 @@ def silence(
     settings = settings_of(config, data)
     now_ms = _now_ms()
     names = ("tenant", "kind", "rule", "subject", "district")
-    matcher = Matcher(*(tuple(parts[name]) for name in names), least, most)  # type: ignore[arg-type]
+    tenant, kind, rule, subject, district = (tuple(parts[name]) for name in names)
+    matcher = Matcher(tenant, kind, rule, subject, district, least, most)
     made = Silence(now_ms + delay, now_ms + delay + span, by, why, matcher, now_ms)
     desk = desk_of(settings)
     changed = desk.silence(made, now_ms)
