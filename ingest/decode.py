@@ -9,7 +9,6 @@ topic --> route (cached) --> telemetry, event --> JSON --> items of a kind --> C
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import cast
 
 import numpy as np
@@ -27,6 +26,7 @@ from ingest.payload import Refused, parse_all, shorten
 from ingest.results import parse_result
 from ingest.routes import Route, Routes
 
+MAX_KINDS = 256
 MAX_NAMES = 256
 """Distinct unknown fields counted by name; further ones are counted together."""
 OTHER_NAMES = "(other)"
@@ -64,14 +64,14 @@ class Decoded:
 
 @dataclass(slots=True)
 class _Batch:
-    """The devices of one kind in a slice, and their keys. `twins`: one may be there twice, as it sent on two topics.
+    """The devices of one kind in a slice, in the order they spoke. `twins`: one may be there twice.
 
     `inputs`: places of devices whose model has names of its own.
     """
 
     checks: Checks
+    number: int
     devices: list[Device] = field(default_factory=list)
-    keys: list[DeviceKey] = field(default_factory=list)
     inputs: dict[int, Inputs] = field(default_factory=dict)
     twins: bool = False
 
@@ -112,13 +112,12 @@ class _Items:
 
 
 class _Decoding:
-    """The work on one slice. Places count the topics that lead to devices; those of one batch are numbered in it."""
+    """The work on one slice. A topic's place: its device's in the batch, times MAX_KINDS, plus the batch's number."""
 
     def __init__(self, decoder: Decoder, part: Slice) -> None:
         self._decoder = decoder
         self._part = part
         self._batches: dict[str, _Batch] = {}
-        self._homes: list[tuple[_Batch, int]] = []
         self._aside: dict[str, tuple[Route, Refused | None]] = {}
         self._dead: list[DeadLetter] = []
         self._statuses: list[StatusChange] = []
@@ -154,14 +153,10 @@ class _Decoding:
         for i in np.flatnonzero(~plain).tolist():
             self._special(i)
         received_ms = np.array(received, np.int64)
-        homes = {id(batch): number for number, batch in enumerate(self._batches.values())}
-        home = np.array([homes[id(batch)] for batch, _ in self._homes], np.int64)
-        local = np.array([place for _, place in self._homes], np.int64)
         found = []
-        for number, batch in enumerate(self._batches.values()):
-            mine = np.flatnonzero(plain)
-            mine = mine[home[places[mine]] == number]
-            items = self._items(batch, mine, local[places[mine]], [payloads[i] for i in mine.tolist()])
+        for batch in self._batches.values():
+            mine = np.flatnonzero(plain & (places % MAX_KINDS == batch.number))
+            items = self._items(batch, mine, places[mine] // MAX_KINDS, [payloads[i] for i in mine.tolist()])
             if len(items.values):
                 found.append(positions.place(self._columns(batch, items, received_ms)))
         return found
@@ -169,27 +164,31 @@ class _Decoding:
     def _place(self, topic: str) -> int:
         """The place of the topic's device in this slice, -1 for a topic whose messages bring no readings now."""
         route = self._decoder.routes.find(topic)
-        refused, device = route.refused, None
+        if route.readings and (known := self._decoder.lookup(route.key)) is not None and known.enabled:
+            return self._seat(route, known)
+        refused = route.refused
         if refused is None and not route.command:
             device = self._decoder.lookup(route.key)
             if device is None:
                 refused = Refused(Reject.UNKNOWN_DEVICE, f"{_name(route.key)}: expected a registered device")
             elif not device.enabled:
                 refused = Refused(Reject.DISABLED_DEVICE, f"{_name(route.key)}: disabled in the registry")
-        if device is None or refused is not None or not route.readings:
-            self._aside[topic] = (route, refused)
-            return -1
-        batch = self._batches.get(route.key.kind)
+        self._aside[topic] = (route, refused)
+        return -1
+
+    def _seat(self, route: Route, device: Device) -> int:
+        """A place for the device in the batch of its kind."""
+        kind = route.key.kind
+        batch = self._batches.get(kind)
         if batch is None:
-            batch = self._batches[route.key.kind] = _Batch(self._decoder.checks[route.key.kind])
+            batch = self._batches[kind] = _Batch(self._decoder.checks[kind], len(self._batches))
         place = len(batch.devices)
         if PROFILE_NAME in device.profile and (inputs := inputs_of(device.profile[PROFILE_NAME])) is not None:
             batch.inputs[place] = inputs
-        batch.twins |= route.channel is Channel.EVENT
+        if route.twin:
+            batch.twins = True
         batch.devices.append(device)
-        batch.keys.append(route.key)
-        self._homes.append((batch, place))
-        return len(self._homes) - 1
+        return place * MAX_KINDS + batch.number
 
     def _special(self, i: int) -> None:
         """A message that is no plain telemetry."""
@@ -300,8 +299,8 @@ def _name(key: DeviceKey) -> str:
 
 def _arrange(batch: _Batch, places: Ints, received_ms: Ints, found: Gathered, keep: Ints) -> Columns:
     """Columns of the rows to keep, sorted; only devices that have one."""
-    used = np.flatnonzero(np.bincount(places[keep], minlength=len(batch.devices))).tolist()
-    devices, rank = _ranked(batch, sorted(used, key=batch.keys.__getitem__))
+    used = np.flatnonzero(np.bincount(places[keep], minlength=len(batch.devices)))
+    devices, rank = _ranked(batch, used.tolist())
     device = rank[places[keep]]
     order = np.lexsort((found.ts_ms[keep], device))
     rows = keep[order]
@@ -318,15 +317,15 @@ def _arrange(batch: _Batch, places: Ints, received_ms: Ints, found: Gathered, ke
     )
 
 
-def _ranked(batch: _Batch, ordered: Sequence[int]) -> tuple[tuple[Device, ...], Indices]:
-    """The devices at these places (in the order of their keys), and for each place which of them it is."""
-    rank = np.full(len(batch.devices), -1, np.int32)
-    number = np.arange(len(ordered), dtype=np.int32)
-    if batch.twins and len(ordered) > 1:
-        new = [batch.keys[one] != batch.keys[two] for one, two in pairwise(ordered)]
-        number = np.append(np.int32(0), np.cumsum(new, dtype=np.int32))
-        rank[ordered] = number
-        ordered = [place for place, first in zip(ordered, [True, *new], strict=True) if first]
-    else:
-        rank[ordered] = number
-    return tuple(map(batch.devices.__getitem__, ordered)), rank
+def _ranked(batch: _Batch, used: Sequence[int]) -> tuple[tuple[Device, ...], Indices]:
+    """The devices at the used places, each once, in the order of their keys; for each place which of them it is."""
+    devices = batch.devices
+    keys = {place: devices[place].key for place in used}
+    ordered = sorted(used, key=keys.__getitem__)
+    rank = np.full(len(devices), -1, np.int32)
+    if batch.twins:
+        number = {key: i for i, key in enumerate(dict.fromkeys(keys[place] for place in ordered))}
+        rank[ordered] = [number[keys[place]] for place in ordered]
+        return tuple({keys[place]: devices[place] for place in ordered}.values()), rank
+    rank[ordered] = np.arange(len(ordered))
+    return tuple(map(devices.__getitem__, ordered)), rank

@@ -15,21 +15,17 @@ _TELEMETRY = (Channel.TELEMETRY, Channel.EVENT)
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a topic leads. `refused` when no message on it can be taken, whoever sent it."""
+    """Where a topic leads. `refused` when no message on it can be taken, whoever sent it.
+
+    `command`: to a device, or its answer. `readings`: from a device of a known kind. `twin`: not its main topic.
+    """
 
     channel: Channel | None
     key: DeviceKey
     refused: Refused | None = None
-
-    @property
-    def command(self) -> bool:
-        """To a device, or its answer."""
-        return self.channel in _COMMANDS
-
-    @property
-    def readings(self) -> bool:
-        """From a device of a known kind."""
-        return self.refused is None and self.channel in _TELEMETRY
+    command: bool = False
+    readings: bool = False
+    twin: bool = False
 
 
 class Routes:
@@ -52,7 +48,7 @@ class Routes:
         address = parse_topic(topic)
         if address is None and is_claim_topic(topic):
             # Answered elsewhere; what is secret in it is sealed.
-            return Route(Channel.COMMAND, DeviceKey("", "", ""))
+            return Route(Channel.COMMAND, DeviceKey("", "", ""), command=True)
         if address is None:
             detail = f"{shorten(topic, 120)}: expected city/tenant/kind/device/channel"
             return Route(None, DeviceKey("", "", ""), Refused(Reject.BAD_TOPIC, detail))
@@ -61,4 +57,5 @@ class Routes:
             known = ", ".join(self._kinds)
             refused = Refused(Reject.UNKNOWN_KIND, f"{shorten(address.kind)}: expected one of {known}")
             return Route(address.channel, key, refused)
-        return Route(address.channel, key)
+        channel = address.channel
+        return Route(channel, key, None, channel in _COMMANDS, channel in _TELEMETRY, channel is Channel.EVENT)
