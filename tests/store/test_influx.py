@@ -159,8 +159,10 @@ async def test_records_that_lived_among_the_readings_move_where_they_are_kept(se
         Point("alert", {"rule": "gas.co", "device": "d2"}, at(0), {"open": False, "level": 2}),
         Point("work", {"task": "T1"}, at(60), {"met": True, "coverage_pct": 98.5}),
     ]
-    readings = Writer(Server(parse_place(url), server.token), parse_place(url).bucket)
+    door = Server(parse_place(url), server.token)
+    readings = Writer(door, parse_place(url).bucket)
     assert await readings.write(point_lines([*found, Point("ingest", {"server": "s"}, at(0), {"devices": 3})])) == []
+    await door.close()
     store = await InfluxStore.open(url, server.token, KINDS)
     with pytest.raises(Unavailable, match="citywarden doctor --fix"):
         await store.points("alert", at(0), at(99))

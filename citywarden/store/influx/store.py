@@ -133,7 +133,8 @@ class InfluxStore:
         lacking = known.lacking(whole)
         for quantity in found.quantities:
             if devices := lacking.get(quantity.field):
-                named = sorted(devices) if len(devices) <= NAMED_DEVICES else None
+                few = len(devices) <= min(NAMED_DEVICES, len(known.heard) // 4)
+                named = sorted(devices) if few else None
                 older = await self._ask(*queries.latest(buckets, found, quantity.field, tenant, named))
                 known.take(chain.from_iterable(older), [quantity])
         return answers.newest(known)
