@@ -76,7 +76,7 @@ async def serving(config: Path) -> AsyncIterator[Running]:
 
 
 async def answers(server: Running) -> str:
-    """The answer of every GET of the API that needs no more than what is there, and of the pages."""
+    """The answer of every GET of the API that needs no more than what is there."""
     said = []
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
         document = (await http.get("/api/v1/openapi.json")).json()
@@ -86,8 +86,6 @@ async def answers(server: Running) -> str:
             if "get" in operations and "stream" not in path:
                 for name, value in known.items():
                     said.append((await http.get(path.replace("{" + name + "}", value))).text)
-        for page in ("/", "/alerts", "/supervision"):
-            said.append((await http.get(page)).text)
         for one in deliveries:
             said.append((await http.get(f"/api/v1/deliveries/{one['id']}")).text)
     return "\n".join(said) + json.dumps(deliveries)
