@@ -59,15 +59,14 @@ async def run(folder: Path, messages: int, seconds: float) -> dict[str, float]:
         url = await address(output, begin_s)
         first = (await client.get(f"{url}/healthz")).json()["figures"]
         answer_s = time.monotonic() - begin_s
-        passed, judged, at_s = float(first["stored"]), 0.0, time.monotonic()
-        began_s = at_s
+        passed, judged, at_s = float(first["stored"]), _judged(first, messages), time.monotonic()
+        began_s, before = at_s, (passed, judged)
         while at_s - began_s < seconds and min(passed, judged) < messages:
             await asyncio.sleep(LOOK_S)
             meter.read()
             figures = (await client.get(f"{url}/healthz")).json()["figures"]
             at_s = time.monotonic()
-            passed = figures["stored"]
-            judged = messages - figures.get("backlog_rules", messages)
+            passed, judged = float(figures["stored"]), _judged(figures, messages)
         span_s = at_s - began_s
     return {
         "messages": messages,
@@ -77,11 +76,15 @@ async def run(folder: Path, messages: int, seconds: float) -> dict[str, float]:
         "watched_s": round(span_s, 1),
         "stored": passed,
         "judged": judged,
-        "stored_per_s": round(passed / span_s),
-        "judged_per_s": round(judged / span_s),
+        "stored_per_s": round((passed - before[0]) / span_s),
+        "judged_per_s": round((judged - before[1]) / span_s),
         "peak_rss_mb": round(meter.peak_bytes / 2**20, 1),
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def _judged(figures: dict[str, float], messages: int) -> float:
+    return messages - float(figures.get("backlog_rules", messages))
 
 
 async def address(output: Path, begin_s: float) -> str:

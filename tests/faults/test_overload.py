@@ -38,7 +38,7 @@ PATIENCE_S = 120.0
 
 def lamp(n: int, begin_ms: int) -> tuple[str, bytes]:
     topic = f"city/{TENANT}/streetlight/L{n % LAMPS:03}/telemetry"
-    return topic, b'{"ts": %d, "energy_kwh": %d, "fault": "%s"}' % (begin_ms + n, n, PADDING)
+    return topic, b'{"ts": %d, "energy_kwh": %d, "note": "%s"}' % (begin_ms + n, n, PADDING)
 
 
 @asynccontextmanager
