@@ -14,8 +14,10 @@ from tests.builders import KINDS, NOON_MS, columns, device
 from tests.influx import Influxd, influxd
 from tests.store.contract import HOUR_MS
 
-PIECES = ("\n", "\r\n", ",", " ", "=", '"', "'", "\\", "\\\\", "\\n", "灯", "é", "\u202e", "😀", "%5C", "#", "/*",
-          "gas", ',tenant=x ', "i", "t", "1795406400000", "\t", "\x7f", "\u2028", "--", "$1", "${x}", "|> drop()")  # fmt: skip
+PIECES = (
+    "\n", "\r\n", ",", " ", "=", '"', "'", "\\", "\\\\", "\\n", "灯", "é", "\u202e", "😀", "%5C", "#", "/*", "gas",
+    ",tenant=x ", "i", "t", "1795406400000", "\t", "\x7f", "\u2028", "--", "$1", "${x}", "|> drop()",
+)  # fmt: skip
 EVIL_LINE = f'ok" {NOON_MS}\ngas,device=stolen,tenant=t methane_lel_pct=99.0 {NOON_MS}\n#'
 
 
