@@ -16,6 +16,7 @@ from dashboards.console import palette
 from dashboards.console.alertcharts import Mark, course_chart
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.chartparts import Options
+from dashboards.console.commanding import obeys
 from dashboards.console.deeds import act
 from dashboards.console.desk import HOUR_MS
 from dashboards.console.device import POINTS, find_device
@@ -205,7 +206,8 @@ class Page:
         names, zone = district_names(session.sources.districts), session.sources.timezone.key
         self._part = AlertSheet(
             session.language, **self._said, names=names, timezone=zone, kinds=kinds,
-            desk=session.sources.dispatch is not None, cases=session.sources.cases is not None, **session.hand(),
+            desk=session.sources.dispatch is not None, cases=session.sources.cases is not None,
+            obeys=obeys(session, self._file.alert.kind), **session.hand(),
         )  # fmt: skip
         session.parts.append(self._part)
         with ui.element("section").classes("cw-panel cw-course"):

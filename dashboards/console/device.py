@@ -13,6 +13,7 @@ from citywarden.model.kind import Form, Kind, Quantity
 from dashboards.console import palette
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.charts import history_chart
+from dashboards.console.commanding import command_panel
 from dashboards.console.desk import HOUR_MS, read_registry
 from dashboards.console.markup import Html, figures, html
 from dashboards.console.session import Session, begin, district_names
@@ -49,13 +50,14 @@ async def device_page(
     lang: str | None = None,
 ) -> None:
     """Build a device's history for one browser. `address`: kind, device, tenant."""
-    kind, device = sources.kinds.get(address[0]), await find_device(sources, *address)
     alert: Alert | None = None
     if alert_id:
         try:
             alert = await sources.alerts.get(alert_id)
         except NotFound:
             alert = None
+    tenant = address[2] or (None if alert is None else alert.tenant)
+    kind, device = sources.kinds.get(address[0]), await find_device(sources, address[0], address[1], tenant)
     with ui.element("main").classes("cw-page"):
         session = begin(sources, broadcast, "device_history", lang)
         body = ui.element("div").classes("cw-body")
@@ -65,9 +67,17 @@ async def device_page(
         return
     readings = await read_history(sources, device, alert)
 
+    with body:
+        head = ui.element("div").classes("cw-as-is")
+        await command_panel(session, kind, device)
+        rest = ui.element("div").classes("cw-as-is")
+
     def draw() -> None:
-        body.clear()
-        with body:
+        head.clear()
+        with head:
+            ui.html(_head(session, kind, device, alert), sanitize=False)
+        rest.clear()
+        with rest:
             _draw(session, kind, device, readings, alert)
 
     draw()
@@ -85,7 +95,6 @@ async def read_history(sources: Sources, device: Device, alert: Alert | None) ->
 
 
 def _draw(session: Session, kind: Kind, device: Device, readings: Sequence[Reading], alert: Alert | None) -> None:
-    ui.html(_head(session, kind, device, alert), sanitize=False)
     shown = [q for q in kind.numeric if any(q.field in r.values for r in readings)]
     if not readings:
         session_text = session.say("no_readings")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from dashboards.console.accesswords import WORDS as ACCESS
 from dashboards.console.casewords import WORDS as CASES
+from dashboards.console.commandwords import WORDS as COMMANDS
 from dashboards.console.dispatchwords import WORDS as DISPATCH
 
 _HAN = re.compile("[\u3400-\u9fff]")
@@ -164,6 +165,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     **DISPATCH,
     **ACCESS,
     **CASES,
+    **COMMANDS,
 }
 
 REASONS: dict[str, tuple[str, str]] = {

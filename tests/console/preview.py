@@ -20,11 +20,12 @@ from citywarden.model.alert import Severity
 from dashboards.api import mount_api
 from dashboards.console import mount
 from tests.console.casefakes import cases_of
+from tests.console.commandfakes import Lamps, commands_of
 from tests.console.dispatch import FakeDispatch, some_silences
 from tests.console.fakes import City, alert, make_city
 
 
-def build(city: City) -> FastAPI:
+def build(city: City, lamps: Lamps | None = None) -> FastAPI:
     """The console and the tests' handles on one application."""
 
     async def live_on() -> None:
@@ -33,6 +34,8 @@ def build(city: City) -> FastAPI:
             city.clock.ms += 1000
             if city.devices:
                 city.report_all()
+            if lamps is not None:
+                await lamps.go_round()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -92,8 +95,11 @@ def main() -> None:
     parser.add_argument("--lang", default="zh-CN")
     args = parser.parse_args()
     city = make_city(args.empty, args.lang)
+    lamps: Lamps | None = None
     if not args.empty:
         city.sources = replace(city.sources, cases=cases_of(city))
+        lamps = commands_of(city)
+        city.sources = replace(city.sources, commands=lamps.desk)
     desk = FakeDispatch(city.inbox, city.clock)
     if not args.empty:
         desk.noted = some_silences(city.clock)
@@ -105,7 +111,7 @@ def main() -> None:
         door.bind(("127.0.0.1", args.port))
         door.listen(128)
         print(f"http://127.0.0.1:{door.getsockname()[1]}", flush=True)
-        uvicorn.Server(uvicorn.Config(build(city), log_level="warning")).run([door])
+        uvicorn.Server(uvicorn.Config(build(city, lamps), log_level="warning")).run([door])
 
 
 if __name__ == "__main__":

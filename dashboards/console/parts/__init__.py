@@ -16,6 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HERE = Path(__file__).parent
+SHEETS = ("console", "dispatch", "access", "case", "command")
 
 
 class Part(Element, esm={"citywarden-console": "shared"}):
@@ -112,5 +113,5 @@ class DeviceList(Part, component="device_list.js"):
 
 def style_pages() -> None:
     """Give every page the console's colours and style sheet."""
-    sheets = [(_HERE / name).read_text("utf-8") for name in ("console.css", "dispatch.css", "access.css", "case.css")]
+    sheets = [(_HERE / f"{name}.css").read_text("utf-8") for name in SHEETS]
     ui.add_css("\n".join([palette.variables(), *sheets]), shared=True)

@@ -37,7 +37,8 @@ export default {
           alert.lon.toFixed(5) }}</dd></template>
         <template v-if="alert.note"><dt>{{ words.note }}</dt><dd class="cw-said-note">{{ alert.note }}</dd></template></dl>
         <p class="cw-ways"><a :href="path(alert.link)">{{ words[alert.kind === 'vehicle' ? 'vehicle_page'
-          : alert.kind === 'case' ? 'case' : 'device_page'] }}</a><a v-if="cases && alert.kind !== 'case'"
+          : alert.kind === 'case' ? 'case' : 'device_page'] }}</a><a v-if="may && obeys"
+          :href="path(alert.link) + '#commands'" class="cw-to-commands">{{ words.to_commands }}</a><a v-if="cases && alert.kind !== 'case'"
           :href="path('/cases/new?alert=' + encodeURIComponent(alert.id))">{{ words.case_open }}</a><a v-if="runbook"
           :href="runbook" target="_blank" rel="noreferrer noopener">{{
           words.runbook }} ↗</a></p></section>
@@ -64,7 +65,8 @@ export default {
       <Deeds ref="deeds" :words="words" :lang="lang" :me="me" :people="people" @act="$emit('act', $event)" />
     </section>`,
   props: { words: Object, lang: String, alert: Object, life: Array, sent: Array, similar: Object, names: Object,
-    timezone: String, kinds: Object, me: String, may: Boolean, desk: Boolean, cases: Boolean },
+    timezone: String, kinds: Object, me: String, may: Boolean, desk: Boolean, cases: Boolean,
+    obeys: Boolean },
   computed: {
     deeds() {
       return DEEDS.filter(([what]) => (this.desk || ["acknowledge", "resolve"].includes(what)) && this.possible(what));

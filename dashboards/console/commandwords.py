@@ -1,0 +1,46 @@
+"""The texts of commands to devices, in Chinese and English."""
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "commands": ("控制指令", "Commands"),
+    "cmd_none": ("{kind}不接受控制指令", "{kind}: devices of this kind take no commands"),
+    "cmd_give": ("下发", "Send"),
+    "cmd_cancel": ("撤回", "Call back"),
+    "cmd_latest": ("最近指令", "Latest commands"),
+    "cmd_nothing": ("尚未下发过指令", "Nothing was sent yet"),
+    "cmd_look_only": ("您只有查看权限，不能下发指令", "You may look, not command"),
+    "cmd_expires": ("设备无应答时重试", "If it does not answer, try for"),
+    "cmd_until": ("有效期至 {when}", "tried until {when}"),
+    "cmd_sent_times": ("已下发 {n} 次", "sent {n} times"),
+    "cmd_sent_once": ("已下发 1 次", "sent once"),
+    "cmd_of": ("由 {who} 下发", "by {who}"),
+    "cmd_ago": ("{t}前", "{t} ago"),
+    "cmd_wrong": ("指令不完整，请检查参数", "Please check the arguments of this command"),
+    "cmd_too_late": ("设备已接收，不能撤回", "Too late to call it back: the device has it"),
+    "cmd_true": ("是", "yes"),
+    "cmd_false": ("否", "no"),
+    "cmd_optional": ("可选", "optional"),
+    "cmd_now": ("设备现在", "Now"),
+    "cmd_unset_for_min": ("至时控表下次切换", "until its timetable switches"),
+    "cmd_unset": ("不指定", "not said"),
+    "cmd_other": ("其他", "other"),
+    "cmd_h": ("{n} 小时", "{n} h"),
+    "cmd_min": ("{n} 分钟", "{n} min"),
+    # states
+    "cmd_queued": ("待下发", "queued"),
+    "cmd_sent": ("已下发", "sent"),
+    "cmd_acknowledged": ("设备已接收", "acknowledged"),
+    "cmd_done": ("已执行", "done"),
+    "cmd_failed": ("执行失败", "failed"),
+    "cmd_expired": ("已过期", "expired"),
+    "cmd_cancelled": ("已撤回", "called back"),
+    # what there is to say of a state
+    "cmd_why_unsent": ("有效期内未能下发", "it could not be sent in time"),
+    "cmd_why_unheard": ("设备未应答", "the device never answered"),
+    "cmd_why_undone": ("设备已接收，但未按时执行", "acknowledged, but not done in time"),
+    "cmd_why_rejected": ("设备拒绝执行", "the device refused"),
+    "cmd_why_late": ("超时后才执行", "done after its time was over"),
+    "cmd_why_by": ("由 {who} 撤回", "by {who}"),
+    "to_commands": ("下发指令", "Send a command"),
+}
