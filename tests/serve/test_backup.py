@@ -288,7 +288,7 @@ async def test_a_backup_under_load_goes_on_where_it_was_taken(serving: Serving, 
     assert (await log.saved("store")) == (await log.end())
     await log.close()
     store = await EmbeddedStore.open(after.store_path, KINDS)
-    assert await store.count("gas") == end
+    assert end <= await store.count("gas") <= len(published), "the store was copied last"
     await store.close()
     engine = open_database(after.database_url)
     known = desk(engine).find(AlertQuery(rule="gas.methane", limit=1000)).items
