@@ -33,7 +33,7 @@ from tests.faults.traffic import TENANT, Mark
 RATE, LEAK_S = 300.0, 2.0
 SAMPLE_S = 5.0
 CALM_S = 45.0
-WARM_UP_SHARE = 0.25
+WARM_UP_SHARE = 0.3
 FAULTS = ("influx-503", "line-reset", "influx-slow", "broker-killed", "influx-reset", "database-killed", "line-silent",
           "influx-killed")  # fmt: skip
 ALLOWED = {"rss_mb": 0.06, "handles": 0.05, "threads": 0.05, "log_mb": 0.25}
@@ -202,6 +202,7 @@ def verdict(found: Soaked, minutes: float) -> dict[str, object]:
         "looks_over_1s": found.slow_looks,
         "tables": {"first": found.samples[0].tables, "last": found.samples[-1].tables},
         "trends": [asdict(line) for line in lines],
+        "samples": [asdict(one) for one in found.samples],
         "flat": all(line.flat for line in lines),
         "ok": clean and all(line.flat for line in lines),
     }

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from citywarden.cli.running import run, until_stopped, wall_ms
+from citywarden.cli.running import run, stop_signal, until_stopped, wall_ms
 from citywarden.serve.prepare import prepare
 from citywarden.serve.server import Options, running
 from citywarden.settings import load
@@ -16,8 +16,9 @@ async def serve(offset: Path, config: Path, data: Path) -> None:
         return wall_ms() + int(offset.read_text() or "0")
 
     async with running(prepare(load(config, data=data)), Options(port=0), wrong_ms) as server:
+        stopped = stop_signal()
         print(f"Citywarden is up: console {server.url}, broker {server.broker}", file=sys.stderr, flush=True)
-        await until_stopped()
+        await until_stopped(stopped)
 
 
 if __name__ == "__main__":

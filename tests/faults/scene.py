@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from citywarden.database import connect
 from citywarden.model.device import Device
+from citywarden.serve.prepare import default_rules
 from citywarden.serve.tables import open_database
 from ingest.publisher import Publisher
 from ingest.registry import Registry
@@ -63,11 +64,12 @@ class Scene:
         """Until everything of a span has arrived; the s that took, or None when it did not."""
         loop = asyncio.get_running_loop()
         begin_s = loop.time()
-        while loop.time() - begin_s < timeout_s:
+        while (look_s := loop.time()) - begin_s < timeout_s:
             with contextlib.suppress(httpx.HTTPError, OperationalError):
                 if (await self.books(span)).complete:
-                    return loop.time() - begin_s
-            await asyncio.sleep(LOOK_S)
+                    return look_s - begin_s
+            # Looking costs the machine something too.
+            await asyncio.sleep(max(LOOK_S, 2 * (loop.time() - look_s)))
         return None
 
     @property
@@ -104,11 +106,13 @@ async def scene(rate: float, leak_s: float, extra: Sequence[tuple[str, str, str]
         line = await stack.enter_async_context(Line(broker.port))
         door = await stack.enter_async_context(WriteDoor(influx.port))
         dispatcher = await stack.enter_async_context(Dispatcher())
-        config = folder / "citywarden.toml"
+        config, rules = folder / "citywarden.toml", folder / "rules.yaml"
+        rules.write_text(rules_but_for_silence(), "utf-8")
         config.write_text(
             f'tenant = "{TENANT}"\n[mqtt]\nurl = "mqtt://127.0.0.1:{line.port}"\nkeep_alive_s = 5\n'
             f'[store]\nurl = "influxdb://127.0.0.1:{door.port}/city/city"\ntoken = "{influx.token}"\n'
-            f'[database]\nurl = "{database.url}"\n[log]\npath = "{places[4] / "log.sqlite"}"\nreserve_mb = 0\n'
+            f'[database]\nurl = "{database.url}"\n[rules]\nfile = "{rules}"\n'
+            f'[log]\npath = "{places[4] / "log.sqlite"}"\nreserve_mb = 0\n'
             f'[[alerts.targets]]\nname = "dispatch"\nurl = "{dispatcher.url}"\nsecret = "{SECRET}"\n'
         )
         engine = open_database(database.url)
@@ -129,6 +133,12 @@ async def scene(rate: float, leak_s: float, extra: Sequence[tuple[str, str, str]
         yield Scene(
             folder, config, broker, line, influx, door, database, server, dispatcher, traffic, engine, client, places[4]
         )  # fmt: skip
+
+
+def rules_but_for_silence() -> str:
+    """The default rules without `no_data`: most detectors here speak once, and their silence is not what is tried."""
+    head = default_rules().partition("\ntests:")[0]
+    return "\n".join(line for line in head.splitlines() if not line.strip().startswith("no_data"))
 
 
 def make_folders(folder: Path, places: Sequence[Path]) -> None:

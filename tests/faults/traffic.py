@@ -9,7 +9,7 @@ from ingest.publisher import Publisher
 
 TENANT = "t"
 LAMPS = 50
-LEAKS = 2000
+LEAKS = 5000
 BEAT_S = 0.05
 MOST_AT_ONCE = 1000
 CLEAR_AFTER = 4
