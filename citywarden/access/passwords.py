@@ -34,7 +34,6 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._nobody = self._hasher.hash(generate())
 
     def hash(self, password: str) -> str:
         """What is kept of a password."""
@@ -42,8 +41,11 @@ class Passwords:
 
     def fits(self, kept: str | None, password: str) -> bool:
         """Is it the password? Takes as long for a user who does not exist (None), who never fits."""
+        if kept is None:
+            self._hasher.hash(password[: LONGEST + 1])
+            return False
         try:
-            return self._hasher.verify(kept or self._nobody, password[: LONGEST + 1]) and kept is not None
+            return self._hasher.verify(kept, password[: LONGEST + 1])
         except (VerificationError, InvalidHashError):
             return False
 

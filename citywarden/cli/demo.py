@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from citywarden.cli.options import as_json, configured, print_facts, print_json, settings_of
-from citywarden.cli.running import run, until_stopped, wall_ms
+from citywarden.cli.running import run, stop_signal, until_stopped, wall_ms
 from citywarden.sections import Settings
 from citywarden.serve.demo import DemoOptions, Stage, Summary, demo, narrate
 
@@ -38,9 +38,10 @@ def command(
 
 async def _demo(settings: Settings, options: DemoOptions) -> Summary:
     async with demo(settings, options, wall_ms) as stage:
+        stopped = stop_signal()
         _welcome(stage, settings)
         telling = asyncio.create_task(narrate(stage, _say))
-        await until_stopped(options.seconds)
+        await until_stopped(stopped, options.seconds)
         click.echo("Stopping: waiting until everything sent is judged, stored and delivered ...", err=True)
         summary = await stage.finish()
         telling.cancel()

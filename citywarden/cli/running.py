@@ -53,9 +53,10 @@ def settle() -> None:
     gc.freeze()
 
 
-async def until_stopped(seconds: float | None = None, stop_s: float | None = None) -> None:
-    """Until SIGINT or SIGTERM, or until `seconds` have passed. A second signal, or a stop that takes longer than
-    `stop_s`, ends the process at once: what was under way is in the log and is done again at the next start.
+def stop_signal(stop_s: float | None = None) -> asyncio.Event:
+    """Set by SIGINT or SIGTERM, from now on: ask for it before telling anybody that it runs. A second signal, or a
+    stop that takes longer than `stop_s`, ends the process at once: what was under way is in the log and is done again
+    at the next start.
     """
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -69,6 +70,11 @@ async def until_stopped(seconds: float | None = None, stop_s: float | None = Non
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, take, number)
+    return stopped
+
+
+async def until_stopped(stopped: asyncio.Event, seconds: float | None = None) -> None:
+    """Until the signal, or until `seconds` have passed."""
     try:
         async with asyncio.timeout(seconds):
             await stopped.wait()

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from citywarden.cli.options import configured, settings_of
-from citywarden.cli.running import run, settle, until_stopped, wall_ms
+from citywarden.cli.running import run, settle, stop_signal, until_stopped, wall_ms
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Options, running
 
@@ -27,7 +27,8 @@ def command(port: int | None, mqtt_port: int, config: Path | None, data: Path | 
 
 async def _serve(prepared: Prepared, options: Options) -> None:
     async with running(prepared, options, wall_ms) as server:
+        stopped = stop_signal(STOP_S)
         click.echo(f"Citywarden is up: console {server.url}, broker {server.broker}", err=True)
         settle()
-        await until_stopped(stop_s=STOP_S)
+        await until_stopped(stopped)
         click.echo("Stopping ...", err=True)

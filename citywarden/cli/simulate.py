@@ -15,7 +15,7 @@ import orjson
 
 from citywarden.cli.crowd import Crowd
 from citywarden.cli.options import as_json, print_json
-from citywarden.cli.running import run, until_stopped, wall_ms
+from citywarden.cli.running import run, stop_signal, until_stopped, wall_ms
 from citywarden.model.credential import login_of
 from citywarden.model.device import DeviceKey
 from citywarden.provision.handout import read_csv
@@ -152,7 +152,7 @@ async def play_tracks(
 
 async def _until_over(playing: asyncio.Task[T], seconds: float | None, stop: Callable[[], object]) -> None:
     """Until it is done, the time is up, or Ctrl-C: then `stop` ends it, and the count is still told."""
-    stopped = asyncio.create_task(until_stopped(seconds))
+    stopped = asyncio.create_task(until_stopped(stop_signal(), seconds))
     await asyncio.wait({playing, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
     if not playing.done():
