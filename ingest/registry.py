@@ -4,6 +4,9 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from sys import intern
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -14,6 +17,7 @@ from sqlalchemy import (
     Engine,
     Float,
     Integer,
+    Row,
     String,
     Table,
     Text,
@@ -26,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 
 from citywarden.coordinates import to_wgs84
 from citywarden.database import metadata
-from citywarden.model.device import Device, DeviceKey
+from citywarden.model.device import Device, DeviceKey, Profile
 from citywarden.model.errors import CitywardenError, NotFound
 
 devices = Table(
@@ -54,6 +58,8 @@ revisions = Table(
     Column("id", Integer, primary_key=True),
     Column("revision", BigInteger, nullable=False),
 )
+READ_ROWS = 5000
+NO_PROFILE: Profile = MappingProxyType({})
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -192,21 +198,17 @@ class Registry:
 
     def refresh(self) -> tuple[list[Device], list[DeviceKey]]:
         """Take in what changed in the database since the last call; returns (devices now different, keys gone)."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(devices).where(devices.c.revision > self._revision)).all()
         changed, gone = [], []
-        for row in rows:
-            key = DeviceKey(row.tenant, row.kind, row.device)
-            self._revision = max(self._revision, row.revision)
-            if row.removed:
-                if key in self._known:
-                    gone.append(key)
-                continue
-            device = Device(
-                *key, row.name, row.district, row.lat, row.lon, row.crs, json.loads(row.profile), row.owner, row.enabled
-            )
-            if self._known.get(key) != device:
-                changed.append(device)
+        newest, wanted = self._revision, select(devices).where(devices.c.revision > self._revision)
+        with self._engine.connect().execution_options(yield_per=READ_ROWS) as connection:
+            for row in connection.execute(wanted):
+                device = _device(row)
+                newest = max(newest, row.revision)
+                if not row.removed and self._known.get(device.key) != device:
+                    changed.append(device)
+                elif row.removed and device.key in self._known:
+                    gone.append(device.key)
+        self._revision = newest
         self._note(changed, gone)
         return changed, gone
 
@@ -219,6 +221,15 @@ class Registry:
             self._placed.pop(key, None)
         for watch in self._watches:
             watch.note(placed, gone)
+
+
+def _device(row: Row[Any]) -> Device:
+    """What a row says. Words that thousands of devices share are one object in memory, and so is an empty profile."""
+    profile = json.loads(row.profile) if row.profile != "{}" else NO_PROFILE
+    tenant, kind, district, crs, owner = map(intern, (row.tenant, row.kind, row.district, row.crs, row.owner))
+    return Device(
+        tenant, kind, row.device, row.name, district, row.lat, row.lon, crs, profile, owner, row.enabled
+    )  # fmt: skip
 
 
 def _usable(key: DeviceKey) -> bool:
