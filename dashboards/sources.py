@@ -14,7 +14,7 @@ from citywarden.model.command import Command, Wish
 from citywarden.model.command import State as CommandState
 from citywarden.model.credential import Credential
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.dispatch import AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth
+from citywarden.model.dispatch import AlertDeed, AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth
 from citywarden.model.identity import Identity
 from citywarden.model.kind import Kinds
 from citywarden.model.message import DeadLetter
@@ -60,6 +60,9 @@ class Dispatch(Protocol):
     async def close(self, alert_id: str, by: str, note: str | None) -> Alert: ...
     async def note(self, alert_id: str, by: str, note: str) -> Alert:
         """Say something about an alert without changing what it is."""
+
+    async def do_all(self, ids: Sequence[str], deed: AlertDeed, tenant: str | None = None) -> Sequence[Alert]:
+        """Do the same to many alerts (of a tenant); what is no alert is left out."""
 
     async def sent_of(self, alert_id: str) -> Sequence[Sending]: ...
     async def sent(self, target: str | None, state: str | None, limit: int, cursor: str | None) -> Page[Sending]: ...

@@ -32,6 +32,13 @@ def read_entry(connection: Connection, alert_id: str) -> Entry:
     return entry_of(dict(row))
 
 
+def read_entries(connection: Connection, ids: Sequence[str]) -> dict[str, Entry]:
+    """Those of the alerts that there are, by id."""
+    t = tables.alert
+    rows = connection.execute(select(t).where(t.c.id.in_(ids))).mappings()
+    return {entry.alert.id: entry for row in rows for entry in (entry_of(dict(row)),)}
+
+
 def find(connection: Connection, query: AlertQuery) -> Page[Alert]:
     """Alerts that match, changed last first. Pending ones only when asked for by status."""
     t = tables.alert

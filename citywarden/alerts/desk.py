@@ -16,9 +16,13 @@ from citywarden.alerts.progress import Position
 from citywarden.alerts.records import Event
 from citywarden.alerts.silences import Silence
 from citywarden.model.alert import Alert, AlertQuery, Finding
+from citywarden.model.dispatch import AlertDeed
 from citywarden.model.page import Page
 
 __all__ = ["AsyncDesk", "Desk", "OpenKey"]
+
+BATCH = 500
+"""Alerts that are changed by hand in one transaction."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -79,6 +83,14 @@ class AsyncDesk:
     async def close_alert(self, alert_id: str, by: str, note: str | None) -> Alert:
         """See `Desk.close`."""
         return (await self._change(lambda: [self.desk.close(alert_id, by, note, self._clock_ms())]))[0]
+
+    async def do_all(self, ids: Sequence[str], deed: AlertDeed, tenant: str | None = None) -> list[Alert]:
+        """See `Desk.do_all`; many are done in batches, between which others get their turn."""
+        unique, done = list(dict.fromkeys(ids)), list[Alert]()
+        for first in range(0, len(unique), BATCH):
+            piece = unique[first : first + BATCH]
+            done += await self._change(partial(self.desk.do_all, piece, deed, self._clock_ms(), tenant))
+        return done
 
     async def silence(self, silence: Silence) -> Silence:
         """See `Desk.silence`."""

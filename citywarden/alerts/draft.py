@@ -129,6 +129,14 @@ class Draft:
             connection.execute(insert(tables.alert_event), [_event_row(line, self._writer) for line in self._lines])
         self._post(connection)
 
+    def absorb(self, later: "Draft") -> None:
+        """Take in what an addressed draft did to alerts that this one has not touched, to be written together."""
+        self._open |= later._open
+        self._entries |= later._entries
+        self._known |= later._known
+        self._forgotten |= later._forgotten
+        self._lines += later._lines
+
     def accept_into(self, opened: dict[Key, Entry]) -> None:
         """Make `opened`, the dictionary this draft was based on, what is written now."""
         for key, entry in self._open.items():

@@ -28,7 +28,8 @@ from citywarden.alerts.silences import Silence
 from citywarden.alerts.transactions import reading, transaction
 from citywarden.model.alert import Alert, Finding, Severity, Status
 from citywarden.model.device import Profile
-from citywarden.model.errors import Unavailable
+from citywarden.model.dispatch import AlertDeed, Doing
+from citywarden.model.errors import NotFound, Unavailable
 
 R = TypeVar("R")
 
@@ -119,37 +120,77 @@ class Desk(Lookups):
 
     def acknowledge(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
         """Take an alert on. One that is resolved stays as it is. Raises NotFound."""
-        return self._by_hand(alert_id, by, note, now_ms, machine.acknowledge)
+        return self._do(alert_id, AlertDeed(Doing.ACKNOWLEDGE, by, note), now_ms)
 
     def assign(self, alert_id: str, by: str, to: str | None, note: str | None, now_ms: int) -> Alert:
         """Give an alert to somebody, None: to nobody. One that is resolved stays as it is. Raises NotFound."""
-        return self._by_hand(
-            alert_id, by, note, now_ms, lambda alert, by, note, now_ms: machine.assign(alert, by, to, note, now_ms)
-        )
+        return self._do(alert_id, AlertDeed(Doing.ASSIGN, by, note, to), now_ms)
 
     def remark(self, alert_id: str, by: str, note: str, now_ms: int) -> Alert:
         """Say something about an alert, open or not, without changing what it is. Raises NotFound."""
-        return self._by_hand(alert_id, by, note, now_ms, machine.remark)
+        return self._do(alert_id, AlertDeed(Doing.NOTE, by, note), now_ms)
 
     def resolve(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
         """End an alert by hand. One that is resolved stays as it is. Raises NotFound."""
-        return self._by_hand(alert_id, by, note, now_ms, machine.resolve)
+        return self._do(alert_id, AlertDeed(Doing.RESOLVE, by, note), now_ms)
 
     def close(self, alert_id: str, by: str, note: str | None, now_ms: int) -> Alert:
         """File an alert; one that is open is ended by hand. Raises NotFound."""
-        return self._by_hand(alert_id, by, note, now_ms, machine.close)
+        return self._do(alert_id, AlertDeed(Doing.CLOSE, by, note), now_ms)
 
-    def _by_hand(
-        self, alert_id: str, by: str, note: str | None, now_ms: int,
-        move: Callable[[Alert, str, str | None, int], machine.Step],
-    ) -> Alert:  # fmt: skip
-        def act(draft: Draft) -> None:
-            found = self._entry(alert_id)
-            step = move(found.alert, by, note, now_ms)
-            draft.record(found.alert.key, step, by, note, None if found.alert.open else found)
+    def do_all(self, ids: Sequence[str], deed: AlertDeed, now_ms: int, tenant: str | None = None) -> list[Alert]:
+        """Do the same to all of these alerts (of a tenant), as if to one after the other, in one transaction.
 
-        changed = self._settle(act, {}, now_ms).changed()
-        return changed[-1] if changed else self.get(alert_id)
+        Returns them as they are now, in this order; what is no alert, or another tenant's, is left out.
+        """
+        for attempt in range(TRIES):
+            found = self._entries(ids, tenant)
+            self._acquaint(now_ms)
+            opened = dict(self._open)
+            try:
+                draft = self._draft_each(list(found.values()), opened, deed, now_ms)
+                if not draft.empty:
+                    with transaction(self.engine) as connection:
+                        draft.write(connection)
+            except (IntegrityError, Overtaken):
+                if attempt == TRIES - 1:
+                    raise
+                self._reload()
+                continue
+            except BaseException:
+                self._around_known = False
+                raise
+            self._open = opened
+            for event in draft.events:
+                self.counters.note(event)
+            changed = {alert.id: alert for alert in draft.changed()}
+            return [changed.get(id_, entry.alert) for id_, entry in found.items()]
+        raise AssertionError("unreachable")
+
+    def _do(self, alert_id: str, deed: AlertDeed, now_ms: int) -> Alert:
+        done = self.do_all([alert_id], deed, now_ms)
+        if not done:
+            raise NotFound(f"no alert {alert_id!r}")
+        return done[0]
+
+    def _draft_each(self, entries: Sequence[Entry], opened: dict[Key, Entry], deed: AlertDeed, now_ms: int) -> Draft:
+        """A deed upon each of these alerts, each told in the circumstances that the ones before it leave behind.
+
+        `opened` becomes what is open then.
+        """
+        whole = Draft(self._open, now_ms, self._writer)
+        for entry in entries:
+            draft = Draft(opened, now_ms, self._writer)
+            step = machine.by_hand(entry.alert, deed, now_ms)
+            draft.record(entry.alert.key, step, deed.by, deed.note, None if entry.alert.open else entry)
+            if draft.empty:
+                continue
+            restrain, turns = self._around.restrain(draft, now_ms)
+            draft.address(self._audience, restrain)
+            draft.accept_into(opened)
+            self._around.accept(draft, turns, now_ms)
+            whole.absorb(draft)
+        return whole
 
     def silence(self, silence: Silence, now_ms: int) -> list[Alert]:
         """Have alerts that fit told to nobody for a while; returns those it changed. Raises CitywardenError."""
@@ -214,11 +255,12 @@ class Desk(Lookups):
                 self._around.load(connection, self._open, now_ms)
             self._around_known = True
 
-    def _entry(self, alert_id: str) -> Entry:
-        """The alert as the database has it; memory is brought up to it where another process was at work."""
+    def _entries(self, ids: Sequence[str], tenant: str | None) -> dict[str, Entry]:
+        """Alerts as the database has them; memory is brought up to them where another process was at work."""
         with reading(self.engine) as connection:
-            found = archive.read_entry(connection, alert_id)
-        if found.alert.open and self._open.get(found.alert.key) != found:
+            known = archive.read_entries(connection, ids)
+        found = {id_: known[id_] for id_ in ids if id_ in known and tenant in (None, known[id_].alert.tenant)}
+        if any(one.alert.open and self._open.get(one.alert.key) != one for one in found.values()):
             self._reload()
         return found
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from citywarden.model.alert import Alert, Finding, Reason, Severity, Status
+from citywarden.model.dispatch import AlertDeed, Doing
 
 STALE_MS = 15 * 60 * 1000
 """Events older than this page nobody (domain.md, section 6)."""
@@ -153,6 +154,21 @@ def close(alert: Alert, by: str, note: str | None, now_ms: int) -> Step:
     assert ended is not None
     filed = replace(ended, closed_by=by, closed_ms=now_ms, note=note or ended.note, updated_ms=now_ms)
     return Step(filed, Change.CLOSED, tell=alert.open and not alert.stale)
+
+
+def by_hand(alert: Alert, deed: AlertDeed, now_ms: int) -> Step:
+    """What somebody does, one of the above."""
+    match deed.what:
+        case Doing.ACKNOWLEDGE:
+            return acknowledge(alert, deed.by, deed.note, now_ms)
+        case Doing.ASSIGN:
+            return assign(alert, deed.by, deed.to, deed.note, now_ms)
+        case Doing.NOTE:
+            return remark(alert, deed.by, deed.note, now_ms)
+        case Doing.RESOLVE:
+            return resolve(alert, deed.by, deed.note, now_ms)
+        case Doing.CLOSE:
+            return close(alert, deed.by, deed.note, now_ms)
 
 
 def _open(finding: Finding, fresh: bool, now_ms: int, birth: Birth) -> Step:

@@ -5,24 +5,28 @@ It works on the database; a running server takes it in within a second.
 
 import getpass
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from citywarden.alerts import archive, outbox
-from citywarden.alerts.desk import Desk
+from citywarden.alerts.desk import BATCH, Desk
 from citywarden.cli.alertfiles import check, test
 from citywarden.cli.alertmeasures import show_measures
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
 from citywarden.cli.silences import list_silences, silence, unsilence
 from citywarden.model.alert import Alert, AlertQuery, Severity, Status
+from citywarden.model.dispatch import AlertDeed, Doing
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import alert_body, phrase, timestamp
 from citywarden.sections import Settings
 from citywarden.serve.alerting import desk_of
 from citywarden.serve.reception import record
+from dashboards.recording import PER_ENTRY
 
 ID = click.argument("alert")
+IDS = click.argument("alerts", nargs=-1, required=True, metavar="ID...")
 NOTE = click.option("--note", help="What there is to say.")
 BY = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
 WORDS = [severity.word for severity in Severity]
@@ -100,23 +104,39 @@ def show(alert: str, config: Path | None, data: Path | None, as_json: bool) -> N
 
 def _deed(name: str, does: str) -> None:
     @command.command(name, help=does)
-    @ID
+    @IDS
     @BY
     @NOTE
     @configured
     @as_json
-    def act(alert: str, by: str, note: str | None, config: Path | None, data: Path | None, as_json: bool) -> None:
+    def act(
+        alerts: tuple[str, ...], by: str, note: str | None, config: Path | None, data: Path | None, as_json: bool
+    ) -> None:
         settings = settings_of(config, data)
         desk = desk_of(settings)
-        move = {"ack": desk.acknowledge, "resolve": desk.resolve, "close": desk.close}[name]
-        done = move(_whole(desk, alert), by, note, _now_ms())
-        record(desk.engine, f"alert.{RECORDED.get(name, name)}", done.id, _said(by, note))
-        _say(done, settings, as_json)
+        _do_all(desk, settings, alerts, AlertDeed(Doing(RECORDED.get(name, name)), by, note), as_json)
 
 
-_deed("ack", "Take an alert on: nobody is reminded of it any more.")
-_deed("resolve", "End an alert by hand.")
-_deed("close", "File an alert; one that is open is ended by hand.")
+_deed("ack", "Take alerts on: nobody is reminded of them any more.")
+_deed("acknowledge", "The same as `ack`.")
+_deed("resolve", "End alerts by hand.")
+_deed("close", "File alerts; those that are open are ended by hand.")
+
+
+def _do_all(desk: Desk, settings: Settings, beginnings: Sequence[str], deed: AlertDeed, as_json: bool) -> None:
+    """The same to all of these, or, when one of them is not known, to none."""
+    ids = list(dict.fromkeys(_whole(desk, one) for one in beginnings))
+    done: list[Alert] = []
+    for first in range(0, len(ids), BATCH):
+        done += desk.do_all(ids[first : first + BATCH], deed, _now_ms())
+    for first in range(0, len(done), PER_ENTRY):
+        named = " ".join(alert.id for alert in done[first : first + PER_ENTRY])
+        record(desk.engine, f"alert.{deed.what}", named, _said(deed.by, deed.note))
+    if as_json and len(beginnings) > 1:
+        print_json({"items": [_body(alert, settings) for alert in done]})
+        return
+    for alert in done:
+        _say(alert, settings, as_json)
 
 
 @command.command("note")

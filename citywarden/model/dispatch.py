@@ -2,8 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from citywarden.model.alert import Alert, Severity
+
+
+class Doing(StrEnum):
+    """What people do about an alert."""
+
+    ACKNOWLEDGE = "acknowledge"
+    ASSIGN = "assign"
+    NOTE = "note"
+    RESOLVE = "resolve"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDeed:
+    """Something done about one alert, or many. `to`: whom they are given to, None: to nobody."""
+
+    what: Doing
+    by: str
+    note: str | None = None
+    to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

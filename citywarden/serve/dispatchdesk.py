@@ -13,7 +13,16 @@ from citywarden.alerts.matching import Matcher
 from citywarden.alerts.outbox import Delivery, State
 from citywarden.alerts.silences import Silence
 from citywarden.model.alert import Alert
-from citywarden.model.dispatch import AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth, Tried
+from citywarden.model.dispatch import (
+    AlertDeed,
+    AlertEvent,
+    Inspection,
+    Measures,
+    Sending,
+    SilenceNote,
+    TargetHealth,
+    Tried,
+)
 from citywarden.model.page import Page
 
 
@@ -40,6 +49,10 @@ class DispatchDesk:
     async def note(self, alert_id: str, by: str, note: str) -> Alert:
         """Say something about an alert. Raises NotFound."""
         return await self._desk.remark(alert_id, by, note)
+
+    async def do_all(self, ids: Sequence[str], deed: AlertDeed, tenant: str | None = None) -> Sequence[Alert]:
+        """Do the same to many alerts (of a tenant); returns them as they are now, without what is no alert."""
+        return await self._desk.do_all(ids, deed, tenant)
 
     async def sent_of(self, alert_id: str) -> Sequence[Sending]:
         """What has been, or is to be, sent of one alert, oldest first."""

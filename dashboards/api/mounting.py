@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from citywarden import __version__
 from dashboards.api.access import access
+from dashboards.api.bulk import bulk
 from dashboards.api.caseevidence import evidence
 from dashboards.api.cases import cases
 from dashboards.api.commands import commands
@@ -59,6 +60,7 @@ def build_api(sources: Sources) -> FastAPI:
     )
     handle_problems(api)
     if sources.dispatch is not None:
+        api.include_router(bulk(sources, sources.dispatch))
         api.include_router(handling(sources, sources.dispatch))
         api.include_router(deliveries(sources, sources.dispatch))
     if sources.cases is not None:

@@ -1,19 +1,19 @@
 """What people do about alerts from the pages: one or many at once, in the name of whoever is logged in."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from citywarden.model.alert import Alert
-from citywarden.model.dispatch import SilenceNote
+from citywarden.model.dispatch import AlertDeed, Doing, SilenceNote
 from citywarden.model.errors import CitywardenError
 from dashboards.console.picture import Json
 from dashboards.console.session import MAX_NAME, Session
-from dashboards.sources import Dispatch, Inbox
+from dashboards.recording import record_all
 
 MAX_NOTE = 2000
-TOLD_EVERY = 25
-"""After as many alerts the page hears how far it is."""
+AT_ONCE = 250
+"""Alerts that are changed together; then the page hears how far it is."""
 LONGEST_SILENCE_MS = 366 * 86_400_000
 SCOPES: Mapping[str, tuple[str, ...]] = {
     "alert": ("tenant", "rule", "subject"),
@@ -81,38 +81,40 @@ async def act(
     if wanted.what == "silence":
         await _silence(session, wanted, outcome)
         return outcome
-    move = _move(session.sources.alerts, session.sources.dispatch, wanted)
-    if move is None:
+    deed = _deed(wanted)
+    if deed is None or (session.sources.dispatch is None and deed.what not in (Doing.ACKNOWLEDGE, Doing.RESOLVE)):
         return Outcome(failed=1)
-    for n, alert_id in enumerate(wanted.ids, 1):
+    for first in range(0, len(wanted.ids), AT_ONCE):
+        ids = wanted.ids[first : first + AT_ONCE]
         try:
-            if not session.who.sees((await session.sources.alerts.get(alert_id)).tenant):
-                raise CitywardenError(f"no alert {alert_id!r}")
-            alert = session.broadcast.show(await move(alert_id))
-            await session.sources.audit.note(session.who, f"alert.{wanted.what}", alert_id, wanted.note or "")
-            outcome.changed.append(session.broadcast.scene.view(alert))
+            done = await _do(session, deed, ids)
+            await record_all(session.sources.audit, session.who, f"alert.{wanted.what}", [a.id for a in done],
+                             wanted.note or "")  # fmt: skip
         except CitywardenError as error:
-            log.warning("console could not %s alert %s: %s", wanted.what, alert_id, error)
-            outcome.failed += 1
-        if n % TOLD_EVERY == 0:
-            told(n, len(wanted.ids))
+            log.warning("console could not %s %s alerts: %s", wanted.what, len(ids), error)
+            outcome.failed += len(ids)
+            continue
+        outcome.failed += len(ids) - len(done)
+        outcome.changed += [session.broadcast.scene.view(session.broadcast.show(alert)) for alert in done]
+        told(first + len(ids), len(wanted.ids))
     return outcome
 
 
-def _move(inbox: Inbox, desk: Dispatch | None, w: Wanted) -> Callable[[str], Awaitable[Alert]] | None:
-    match w.what:
-        case "acknowledge":
-            return lambda one: inbox.acknowledge(one, w.by, w.note)
-        case "resolve":
-            return lambda one: inbox.resolve(one, w.by, w.note)
-        case "assign" if desk is not None:
-            return lambda one: desk.assign(one, w.by, w.to, w.note)
-        case "close" if desk is not None:
-            return lambda one: desk.close(one, w.by, w.note)
-        case "note" if desk is not None and w.note is not None:
-            note = w.note
-            return lambda one: desk.note(one, w.by, note)
-    return None
+def _deed(wanted: Wanted) -> AlertDeed | None:
+    what = next((one for one in Doing if one == wanted.what), None)
+    if what is None or (what is Doing.NOTE and wanted.note is None):
+        return None
+    return AlertDeed(what, wanted.by, wanted.note, wanted.to)
+
+
+async def _do(session: Session, deed: AlertDeed, ids: Sequence[str]) -> Sequence[Alert]:
+    """The alerts as they are now; those whoever asks cannot see are left out."""
+    inbox, desk = session.sources.alerts, session.sources.dispatch
+    if desk is not None:
+        return await desk.do_all(ids, deed, session.who.tenant)
+    move = inbox.acknowledge if deed.what is Doing.ACKNOWLEDGE else inbox.resolve
+    seen = [one for one in ids if session.who.sees((await inbox.get(one)).tenant)]
+    return [await move(one, deed.by, deed.note) for one in seen]
 
 
 async def _silence(session: Session, wanted: Wanted, outcome: Outcome) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from citywarden.model.access import Forbidden
 from citywarden.model.alert import Alert
-from citywarden.model.dispatch import AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth
+from citywarden.model.dispatch import AlertDeed, AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth
 from citywarden.model.errors import NotFound
 from citywarden.model.page import Page
 from dashboards.scoping.desks import TenantInbox, sift
@@ -35,6 +35,9 @@ class TenantDispatch:
     async def note(self, alert_id: str, by: str, note: str) -> Alert:
         await self._inbox.get(alert_id)
         return await self._dispatch.note(alert_id, by, note)
+
+    async def do_all(self, ids: Sequence[str], deed: AlertDeed, tenant: str | None = None) -> Sequence[Alert]:
+        return await self._dispatch.do_all(ids, deed, self._tenant)
 
     async def sent_of(self, alert_id: str) -> Sequence[Sending]:
         await self._inbox.get(alert_id)

@@ -64,6 +64,19 @@ def test_an_alert_is_worked_off(capsys: pytest.CaptureFixture[str], folder: Path
     assert measured["noisiest"] == [["gas.methane", 2]]
 
 
+def test_many_are_worked_off_at_once_or_none(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    ids = raise_alerts(folder, "g1", "g2", "g3")
+    code, _, err = call(capsys, "alerts", "acknowledge", *ids, "none", "--by", "Li")
+    assert (code, err) == (1, "citywarden: no alert 'none'\n")
+    assert {a["status"] for a in answer(capsys, "alerts", "list")["items"]} == {"firing"}
+    done = answer(capsys, "alerts", "acknowledge", *(one[:12] for one in ids), ids[0], "--by", "Li", "--note", "seen")
+    assert [(a["id"], a["acknowledged_by"]) for a in done["items"]] == [(one, "Li") for one in ids]
+    noted = answer(capsys, "audit")["items"][0]
+    assert (noted["action"], noted["subject"]) == ("alert.acknowledge", " ".join(ids))
+    code, out, _ = call(capsys, "alerts", "close", *ids[:2])
+    assert code == 0 and [line.split(": ")[1] for line in out.splitlines()] == ["resolved", "resolved"]
+
+
 def test_silences_come_and_go(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     raise_alerts(folder, "g1")
     made = answer(capsys, "alerts", "silence", "--subject", "g*", "--for", "2h", "--why", "works", "--by", "Li")

@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 
 from citywarden.model.alert import Alert, Status
 from citywarden.model.dispatch import (
+    AlertDeed,
     AlertEvent,
+    Doing,
     Inspection,
     Lengths,
     Measures,
@@ -64,6 +66,23 @@ class FakeDispatch:
 
     async def note(self, alert_id: str, by: str, note: str) -> Alert:
         return self._did("noted", replace(await self.inbox.get(alert_id), note=note), by, note)
+
+    async def do_all(self, ids: Sequence[str], deed: AlertDeed, tenant: str | None = None) -> Sequence[Alert]:
+        known = [one for one in ids if one in self.inbox.alerts and tenant in (None, self.inbox.alerts[one].tenant)]
+        return [await self._do(one, deed) for one in known]
+
+    async def _do(self, one: str, deed: AlertDeed) -> Alert:
+        match deed.what:
+            case Doing.ACKNOWLEDGE:
+                return await self.inbox.acknowledge(one, deed.by, deed.note)
+            case Doing.RESOLVE:
+                return await self.inbox.resolve(one, deed.by, deed.note)
+            case Doing.ASSIGN:
+                return await self.assign(one, deed.by, deed.to, deed.note)
+            case Doing.CLOSE:
+                return await self.close(one, deed.by, deed.note)
+            case Doing.NOTE:
+                return await self.note(one, deed.by, deed.note or "")
 
     def _did(self, change: str, alert: Alert, by: str, note: str | None) -> Alert:
         now = replace(alert, updated_ms=self.clock())

@@ -52,6 +52,22 @@ async def test_an_alert_is_assigned_closed_and_its_history_told(tmp_path: Path) 
         assert (await http.post(f"/api/v1/alerts/{alert}/assign", json={})).status_code == 422
 
 
+async def test_many_alerts_are_worked_off_in_one_request(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (http, alert):
+        deed = {"by": "Li", "ids": [alert, "none", alert], "note": "seen"}
+        done = (await http.post("/api/v1/alerts/acknowledge", json=deed)).json()
+        assert [(one["id"], one["status"]) for one in done["items"]] == [(alert, "acknowledged")]
+        assert done["unknown"] == ["none"]
+        for what, given in (("assign", {"to": "Wang"}), ("resolve", {}), ("close", {})):
+            answer = await http.post(f"/api/v1/alerts/{what}", json={"by": "Li", "ids": [alert], **given})
+            assert (answer.status_code, len(answer.json()["items"])) == (200, 1)
+        lines = (await http.get(f"/api/v1/alerts/{alert}/history")).json()["items"]
+        assert [line["change"] for line in lines] == ["opened", "acknowledged", "assigned", "resolved", "closed"]
+        for wrong in ({}, {"ids": []}, {"ids": ["a"] * 1001}, {"ids": ["a\0"]}, {"ids": [alert], "too": 1}):
+            assert (await http.post("/api/v1/alerts/acknowledge", json=wrong)).status_code == 422
+        assert (await http.post("/api/v1/alerts/assign", json={"ids": [alert]})).status_code == 422
+
+
 async def test_deliveries_are_listed_and_repeated(tmp_path: Path) -> None:
     async with serving(tmp_path) as (http, alert):
         [sent] = (await http.get("/api/v1/deliveries?state=delivered&target=dispatch")).json()["items"]
