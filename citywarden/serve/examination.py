@@ -25,10 +25,10 @@ from citywarden.serve.belonging import examine_accounts
 from citywarden.serve.brokers import kind_of
 from citywarden.serve.certificates import RENEW, examine_certificates
 from citywarden.serve.exposure import warnings
-from citywarden.serve.http import bind
+from citywarden.serve.occupancy import occupant
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.reception import examine_access
-from citywarden.serve.stores import examine_store, open_store, set_up_store
+from citywarden.serve.stores import examine_store, folds_to_make, open_store, set_up_store
 from dashboards.grafana.door import Grafana
 from ingest.endpoint import Endpoint
 from ingest.mqtt import receive, wall_clock_ms
@@ -68,7 +68,7 @@ async def examine(settings: Settings, fix: bool = False, now_ms: int | None = No
             lambda: _store(prepared, fix),
             "check [store] url and token; the embedded file has one owner",
         ),
-        ("listen", lambda: asyncio.to_thread(_listen, settings), "choose another address in [api] listen, or --port"),
+        ("listen", lambda: asyncio.to_thread(occupant, settings), "choose another address in [api] listen, or --port"),
         ("access", lambda: asyncio.to_thread(examine_access, settings), "check [access], and the database"),
     ]
     if prepared.endpoint is not None:
@@ -140,6 +140,8 @@ async def _store(prepared: Prepared, fix: bool) -> str:
     done = await set_up_store(prepared.settings, prepared.kinds) if fix else ()
     if problems := await examine_store(prepared.settings, prepared.kinds):
         raise CitywardenError(f"{'; '.join(problems)} (doctor --fix does it)")
+    if lacking := await folds_to_make(prepared.settings):
+        done = [*done, lacking]
     if prepared.settings.store.url == "embedded" and not prepared.settings.store_path.exists():
         return "will be made at first start"
     try:
@@ -168,11 +170,6 @@ async def _encryption(settings: Settings) -> str:
     """A warning is no error: the way there may be the operator's own."""
     found = warnings(settings, routing_of(settings).routes.targets)
     return f"warning: {'; '.join(found)}" if found else "nothing leaves this machine in the clear that ought not to"
-
-
-def _listen(settings: Settings) -> str:
-    bind(settings.api.listen).close()
-    return f"{settings.api.listen} is free"
 
 
 async def _mqtt(endpoint: Endpoint) -> str:

@@ -43,9 +43,10 @@ from citywarden.serve.http import application, bind, certificate_of, serving
 from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
 from citywarden.serve.prepare import Prepared
+from citywarden.serve.readiness import NAME
 from citywarden.serve.reception import behind_door, is_demanded, make_first, open_reception
 from citywarden.serve.selfcare import Selfcare
-from citywarden.serve.stores import open_store
+from citywarden.serve.stores import open_store, readiness_of
 from citywarden.serve.supervision import Run, kept_running, restored, stop
 from citywarden.serve.vitals import Rate, Vitals
 from citywarden.serve.workdesk import WorkDesk
@@ -137,6 +138,10 @@ class _Builder:
         await alerts.desk.run(alerts.desk.desk.follow, reader_of(RULES_CONSUMER, log))
         store = await open_store(settings, self._p.kinds)
         stack.push_async_callback(store.close)
+        readiness = readiness_of(settings, self._p.kinds)
+        if readiness is not None:
+            self._watch(NAME, readiness.run)
+            await readiness.first_try()
         live = Live(self._p.kinds)
         seeding = asyncio.create_task(_seed(live, store), name="seed")
         stack.push_async_callback(stop, seeding)
@@ -163,7 +168,7 @@ class _Builder:
         workdesk.current = lambda: work.reports(judge.state.work, self._clock_ms())
         vitals = Vitals(
             Rate(), judge.progress, drain, decoding, alerts.desk.counters, lambda: len(alerts.desk.desk.open()),
-            lambda: len(registry), alerts.courier.troubles, crashed=self._crashed,
+            lambda: len(registry), alerts.courier.troubles, crashed=self._crashed, readiness=readiness,
         )  # fmt: skip
         reserve = Reserve((settings.log_path.parent, settings.data), settings.log.reserve_mb)
         care = Selfcare(vitals, alerts.desk, self._clock_ms, reserve, (settings.tenant, settings.mqtt.client_id))

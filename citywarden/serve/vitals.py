@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from citywarden.alerts.counters import Counters
 from citywarden.serve.judge import Progress
+from citywarden.serve.readiness import Readiness
 from citywarden.store.contract import Point
 from dashboards.sources import Health
 from ingest.pipeline import Decoding, StoreDrain
@@ -70,6 +71,7 @@ class Vitals:
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     taken_over_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
     signs: Mapping[str, float] = field(default_factory=dict)
+    readiness: Readiness | None = None
 
     def observe(self, status: Status) -> None:
         """The subscriber's state has changed."""
@@ -80,7 +82,9 @@ class Vitals:
             self.connected.set()
 
     def health(self) -> Health:
-        """`ok` while messages can be received, judged and stored; a target that is down is named, but is not ours."""
+        """`ok` while messages can be received, judged and stored; a target that is down is named, but is not ours, and
+        so is what is still to be made in the store: readings that it does not take are said of `store`.
+        """
         parts = {
             "mqtt": "ok" if self.mqtt.state is State.CONNECTED else f"{self.mqtt.state}: {self.mqtt.detail}",
             "store": self.drain.trouble or "ok",
@@ -88,7 +92,8 @@ class Vitals:
         } | self.crashed
         ok = all(state == "ok" for state in parts.values())
         deaf = {f"target {name}": why for name, why in self.deaf_targets().items()}
-        return Health(ok, parts | deaf, self.figures())
+        pending = self.readiness.report() if self.readiness else {}
+        return Health(ok, {**parts, **deaf, **pending}, self.figures())
 
     def _rules(self) -> str:
         if self.judged.trouble is not None:
@@ -144,6 +149,7 @@ class _Families(Collector):
                 ),
             ],
             self._labelled(),
+            [] if v.readiness is None else _store(v.readiness),
         )
 
     def _labelled(self) -> Iterable[Metric]:
@@ -163,6 +169,13 @@ class _Families(Collector):
         for rule, value in self._vitals.signs.items():
             signs.add_metric([rule], value)
         yield signs
+
+
+def _store(readiness: Readiness) -> list[Metric]:
+    return [
+        _gauge("store_set_up", "1 once buckets and down-sampling tasks have been made or found", int(readiness.ready)),
+        _gauge("store_folds_left", "Pieces of old readings that are still to be folded", readiness.pieces),
+    ]
 
 
 def _counter(name: str, text: str, value: float) -> Metric:

@@ -15,7 +15,8 @@ from citywarden.cli.running import wall_ms
 from citywarden.sections import AlertsSettings, Settings, StoreSettings, TargetSettings
 from citywarden.serve.examination import examine
 from citywarden.serve.prepare import prepare
-from citywarden.serve.server import Options, running
+from citywarden.serve.readiness import NAME
+from citywarden.serve.server import Options, Running, running
 from ingest.publisher import Publisher
 from tests.brokers import free_port
 from tests.builders import device
@@ -77,11 +78,20 @@ async def test_a_store_that_is_away_delays_no_alert_and_loses_nothing(influx: In
                 while server.vitals.health().ok:
                     await asyncio.sleep(0.02)
             assert server.drain.stored == 0
+            health = server.vitals.health()
+            assert "cannot be reached" in health.components[NAME] and "citywarden_store_set_up 0.0" in metrics(server)
             async with door(port, influx.port), asyncio.timeout(90):
+                while NAME in server.vitals.health().components:
+                    await asyncio.sleep(0.1)
+                assert "citywarden_store_set_up 1.0" in metrics(server)
                 while server.drain.stored < 100 or not server.vitals.health().ok:
                     await asyncio.sleep(0.1)
                 assert await server.store.count("gas") == 100
                 while not await server.store.points("alert", began_ms - 60_000, wall_ms() + 1000):
                     await asyncio.sleep(0.1)
-                checks = {check.name: check for check in await examine(settings, fix=True)}
+                checks = {check.name: check for check in await examine(settings)}
                 assert checks["store"].ok, checks["store"]
+
+
+def metrics(server: Running) -> str:
+    return server.vitals.exposition().decode()

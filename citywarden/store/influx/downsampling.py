@@ -126,12 +126,12 @@ def newest(bucket: str, kinds: Kinds, start: str, stop: str) -> str:
     )
 
 
-def records(bucket: str) -> str:
-    """Flux that copies records, which lived among the readings once, into the bucket that keeps them."""
+def records(bucket: str, target: str) -> str:
+    """Flux that copies records, which lived among the readings once, into another bucket."""
     return (
         f"from(bucket: {_text(bucket)})\n    |> range(start: 0, stop: 2200-01-01T00:00:00Z)\n"
         f"    |> filter(fn: (r) => {_either('_measurement', list(RECORDS))})\n"
-        f"    |> to(bucket: {_text(bucket + KEPT)})\n"
+        f"    |> to(bucket: {_text(target)})\n"
     )
 
 

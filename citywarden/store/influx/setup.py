@@ -1,12 +1,6 @@
-"""Buckets, retention and tasks: made where they are missing, mended where they differ, through influxdb-client.
+"""Buckets, retention and tasks: made where they are missing, mended where they differ. Again changes nothing."""
 
-Its calls block, so they run in a thread. Running it again changes nothing.
-"""
-
-import asyncio
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+import time
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.domain.bucket import Bucket
@@ -14,153 +8,118 @@ from influxdb_client.domain.bucket_retention_rules import BucketRetentionRules
 from influxdb_client.domain.dbrp_create import DBRPCreate
 from influxdb_client.domain.task_create_request import TaskCreateRequest
 from influxdb_client.domain.task_update_request import TaskUpdateRequest
-from influxdb_client.rest import ApiException
 from influxdb_client.service.dbr_ps_service import DBRPsService
-from urllib3.exceptions import HTTPError
 
-from citywarden.model.errors import Unavailable
 from citywarden.model.kind import Kinds
-from citywarden.store.influx.downsampling import (
-    HOUR,
-    KEEP,
-    KEPT,
-    NEWEST,
-    Keep,
-    Task,
-    buckets,
-    districts,
-    fold,
-    newest,
-    oldest,
-    records,
-    tasks,
-)
+from citywarden.store.influx.administration import administer, bucket, organisation
+from citywarden.store.influx.downsampling import KEEP, KEPT, Keep, Task, buckets, oldest, records, tasks
+from citywarden.store.influx.filling import PIECES_MS, fill, planned
 from citywarden.store.influx.server import Place, parse_place
 
 DAY_S = 86_400
-TIMEOUT_MS = 30_000
-
-T = TypeVar("T")
+UNFINISHED = "_unfinished"
+"""Behind the name of the bucket of records until it is filled."""
 
 
 async def set_up(url: str, token: str, kinds: Kinds, keep: Keep = KEEP) -> list[str]:
-    """Make everything as it should be; returns what was done, one line each, nothing when all was well.
+    """Make everything as it should be, folds of old readings too; returns what was done, one line each.
 
     Raises ConfigurationError for a wrong URL, Unavailable when the server does not answer or the token may not.
     """
+    return await tend(url, token, kinds, keep) + await fill(url, token, kinds)
+
+
+async def tend(url: str, token: str, kinds: Kinds, keep: Keep = KEEP) -> list[str]:
+    """As `set_up`, but only mark what old readings are to be folded: `fill` does it."""
     place = parse_place(url)
-    return await asyncio.to_thread(_with_client, place, token, lambda client: _tend(client, place, kinds, keep, True))
+    return await administer(place, token, lambda client: _tend(client, place, kinds, keep, True))
 
 
 async def examine(url: str, token: str, kinds: Kinds, keep: Keep = KEEP) -> list[str]:
-    """What `set_up` would do, one line each; nothing when all is well. Raises as it does."""
+    """What `tend` would do, one line each; nothing when all is well. Raises as it does."""
     place = parse_place(url)
-    return await asyncio.to_thread(_with_client, place, token, lambda client: _tend(client, place, kinds, keep, False))
-
-
-def _with_client(place: Place, token: str, job: Callable[[InfluxDBClient], T]) -> T:
-    with InfluxDBClient(url=place.base, token=token, org=place.org, timeout=TIMEOUT_MS, retries=False) as client:
-        try:
-            return job(client)
-        except ApiException as error:
-            if error.status in (401, 403):
-                what = f"does not let the token administer buckets and tasks ({_words(error)})"
-                raise Unavailable(f"{place} {what}: use an all-access token of the organisation") from error
-            raise Unavailable(f"{place} answers {error.status}: {_words(error)}") from error
-        except HTTPError as error:
-            raise Unavailable(f"{place} cannot be reached: {error}") from error
-
-
-def _words(error: ApiException) -> str:
-    return " ".join(str(error.message or error.reason or error.body).split())[:300]
+    return await administer(place, token, lambda client: _tend(client, place, kinds, keep, False))
 
 
 def _tend(client: InfluxDBClient, place: Place, kinds: Kinds, keep: Keep, do: bool) -> list[str]:
-    try:
-        (org, *_) = client.organizations_api().find_organizations(org=place.org)
-    except (ApiException, ValueError) as error:
-        if isinstance(error, ApiException) and error.status != 404:
-            raise
-        what = f"has no organisation {place.org!r} that the token may see: correct store.url, or make it"
-        raise Unavailable(f"{place} {what}") from error
-    org_id = str(org.id)
-    was_there = _bucket(client, org_id, place.bucket) is not None
-    done, empty = [], []
+    org_id = organisation(client, place)
+    was_there = bucket(client, org_id, place.bucket) is not None
+    done: list[str] = []
     for name, days in buckets(place.bucket, keep).items():
-        lines = _tend_bucket(client, org_id, name, days, do)
-        if lines and was_there and do and name != place.bucket:
-            empty.append(name.removeprefix(place.bucket))
-        done += lines
-    done += [line for task in tasks(place.bucket, kinds) for line in _tend_task(client, org_id, task, do)]
-    if KEPT in empty:
-        empty.remove(KEPT)
-        client.query_api().query_raw(records(place.bucket), org=place.org).read()
-        done.append(f"bucket {place.bucket}{KEPT} filled with the records that {place.bucket} had")
-    return done + (_fill_in(client, place, kinds, empty) if empty and kinds else [])
+        found, suffix = bucket(client, org_id, name), name.removeprefix(place.bucket)
+        if found is not None:
+            done += _tend_bucket(client, found, days, do)
+        elif not do:
+            done.append(f"bucket {name} is missing")
+        elif suffix == KEPT and was_there:
+            done += _move_records(client, org_id, place, days)
+        else:
+            mark = _mark(client, place, suffix, days) if was_there and kinds else ""
+            _make(client, org_id, name, days, mark)
+            done.append(f"bucket {name} made, keeps {_kept(days)}")
+    return done + [line for task in tasks(place.bucket, kinds) for line in _tend_task(client, org_id, task, do)]
 
 
-def _fill_in(client: InfluxDBClient, place: Place, kinds: Kinds, suffixes: list[str]) -> list[str]:
-    """Fold the readings that were there before the buckets with these suffixes were, day by day."""
-    api = client.query_api()
-    found = api.query(oldest(place.bucket), org=place.org)
+def _move_records(client: InfluxDBClient, org_id: str, place: Place, days: int | None) -> list[str]:
+    """The bucket of records gets its name once the records that lived among the readings are in it, so that nothing
+    newer is written before them; interrupted, it is done again.
+    """
+    name = place.bucket + KEPT
+    made = bucket(client, org_id, name + UNFINISHED) or _create(client, org_id, name + UNFINISHED, days, "")
+    text = records(place.bucket, name + UNFINISHED)
+    client.query_api().query_raw(text, org=place.org).read()
+    made.name = name
+    client.buckets_api().update_bucket(made)
+    _map(client, org_id, made)
+    what = f"bucket {name} filled with the records that {place.bucket} had"
+    return [f"bucket {name} made, keeps {_kept(days)}", what]
+
+
+def _mark(client: InfluxDBClient, place: Place, suffix: str, days: int | None) -> str:
+    found = client.query_api().query(oldest(place.bucket), org=place.org) if suffix in PIECES_MS else []
     if not found:
-        return []
-    start = found[0].records[0].get_time().replace(hour=0, minute=0, second=0, microsecond=0)
-    now, day = datetime.now(UTC), timedelta(days=1)
-    days = [start + n * day for n in range((now - start).days + 1)]
-    for suffix in suffixes:
-        if suffix == NEWEST:
-            api.query_raw(newest(place.bucket, kinds, _flux(start), _flux(now)), org=place.org).read()
-            continue
-        for begin in days:
-            window = (_flux(begin), _flux(begin + day))
-            api.query_raw(fold(place.bucket, kinds, suffix, *window), org=place.org).read()
-            if suffix == HOUR:
-                api.query_raw(districts(place.bucket, kinds, *window), org=place.org).read()
-    return [f"bucket {place.bucket}{suffix} filled with what {place.bucket} had" for suffix in suffixes]
+        return ""
+    oldest_ms = int(found[0].records[0].get_time().timestamp() * 1000)
+    return planned(suffix, oldest_ms, time.time_ns() // 1_000_000, days).mark()
 
 
-def _flux(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _make(client: InfluxDBClient, org_id: str, name: str, days: int | None, mark: str) -> None:
+    _map(client, org_id, _create(client, org_id, name, days, mark))
 
 
-def _tend_bucket(client: InfluxDBClient, org_id: str, name: str, days: int | None, do: bool) -> list[str]:
-    api, seconds = client.buckets_api(), (days or 0) * DAY_S
-    kept = "for ever" if days is None else f"{days} days"
-    bucket = _bucket(client, org_id, name)
-    if bucket is None:
-        if do:
-            rule = BucketRetentionRules(type="expire", every_seconds=seconds)
-            made = api.create_bucket(bucket_name=name, retention_rules=rule, org=org_id)
-            _map(client, org_id, made)
-        return [f"bucket {name} made, keeps {kept}" if do else f"bucket {name} is missing"]
-    rules = bucket.retention_rules
-    if (rules[0].every_seconds if rules else 0) == seconds:
+def _create(client: InfluxDBClient, org_id: str, name: str, days: int | None, mark: str) -> Bucket:
+    rule = BucketRetentionRules(type="expire", every_seconds=_seconds(days))
+    return client.buckets_api().create_bucket(
+        bucket_name=name, retention_rules=rule, org=org_id, description=mark or None
+    )
+
+
+def _seconds(days: int | None) -> int:
+    return (days or 0) * DAY_S
+
+
+def _kept(days: int | None) -> str:
+    return "for ever" if days is None else f"{days} days"
+
+
+def _tend_bucket(client: InfluxDBClient, found: Bucket, days: int | None, do: bool) -> list[str]:
+    rules = found.retention_rules
+    if (rules[0].every_seconds if rules else 0) == _seconds(days):
         return []
     if do:
-        bucket.retention_rules = [BucketRetentionRules(type="expire", every_seconds=seconds)]
-        api.update_bucket(bucket)
-    return [f"bucket {name} keeps {kept} now" if do else f"bucket {name} should keep {kept}"]
+        found.retention_rules = [BucketRetentionRules(type="expire", every_seconds=_seconds(days))]
+        client.buckets_api().update_bucket(found)
+    return [f"bucket {found.name} keeps {_kept(days)} now" if do else f"bucket {found.name} should keep {_kept(days)}"]
 
 
-def _bucket(client: InfluxDBClient, org_id: str, name: str) -> Bucket | None:
-    try:
-        found: list[Bucket] = client.buckets_api().find_buckets(name=name, org_id=org_id).buckets
-    except ApiException as error:
-        if error.status == 404:
-            return None
-        raise
-    return found[0] if found else None
-
-
-def _map(client: InfluxDBClient, org_id: str, bucket: Bucket) -> None:
+def _map(client: InfluxDBClient, org_id: str, made: Bucket) -> None:
     """Give the bucket its name in InfluxQL, which a server derives only where nothing else has that name."""
-    database, _, policy = str(bucket.name).partition("/")
+    database, _, policy = str(made.name).partition("/")
     service = DBRPsService(client.api_client)
     known = service.get_dbr_ps(org_id=org_id, db=database, rp=policy or "autogen").content
-    if not any(one.bucket_id == bucket.id for one in known):
+    if not any(one.bucket_id == made.id for one in known):
         wanted = DBRPCreate(
-            org_id=org_id, bucket_id=bucket.id, database=database, retention_policy=policy or "autogen", default=True
+            org_id=org_id, bucket_id=made.id, database=database, retention_policy=policy or "autogen", default=True
         )
         service.post_dbrp(wanted)
 
