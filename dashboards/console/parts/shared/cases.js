@@ -1,6 +1,6 @@
 // What the cases' parts say alike: categories, units, lengths of time, deadlines that run.
 import { wording } from "./life.js";
-import { named } from "./index.js";
+import { named } from "./names.js";
 
 export const casework = {
   mixins: [wording],

@@ -7,6 +7,7 @@ export * from "./deeds.js";
 export * from "./happening.js";
 export * from "./life.js";
 export * from "./marks.js";
+export * from "./names.js";
 
 export const store = {
   things: new Map(), // number -> {n, kind, tenant, id, name, state, value, lon, lat, heading, tail}
@@ -81,14 +82,6 @@ export function ago(then, words, at = now()) {
   if (s < 3600) return words.minutes_ago.replace("{n}", Math.floor(s / 60));
   if (s < 172800) return words.hours_ago.replace("{n}", Math.floor(s / 3600));
   return words.days_ago.replace("{n}", Math.floor(s / 86400));
-}
-
-// The half of a name given as "中文 / English" that a reader of the language wants; other names as they are.
-export function named(name, lang) {
-  const [chinese, english, ...more] = (name ?? "").split(" / ");
-  const han = /[\u3400-\u9fff]/;
-  if (english === undefined || more.length || !han.test(chinese) || han.test(english)) return name;
-  return lang === "en" ? english : chinese;
 }
 
 export function remembered(key) {
