@@ -7,7 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from citywarden.live import Live
-from citywarden.model.alert import Alert, AlertQuery
+from citywarden.model.alert import Alert, AlertQuery, Severity
 from citywarden.model.casedesk import Cases
 from citywarden.model.claim import Asked, ClaimKey, Mode, State
 from citywarden.model.command import Command, Wish
@@ -45,6 +45,9 @@ class Inbox(Protocol):
         """All alerts that are firing or acknowledged, most severe first, then newest."""
 
     async def find(self, query: AlertQuery) -> Page[Alert]: ...
+    async def count(self, query: AlertQuery) -> Mapping[Severity, int]:
+        """How many match, by severity; whatever severity, page and limit the query names."""
+
     async def get(self, alert_id: str) -> Alert: ...
     async def acknowledge(self, alert_id: str, by: str, note: str | None) -> Alert: ...
     async def resolve(self, alert_id: str, by: str, note: str | None) -> Alert: ...

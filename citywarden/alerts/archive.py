@@ -1,6 +1,7 @@
 """Reading alerts back: one by id, pages of them, and the history of each."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
@@ -48,6 +49,14 @@ def find(connection: Connection, query: AlertQuery) -> Page[Alert]:
     page = found[:limit]
     more = len(found) > limit
     return Page(page, f"{page[-1].updated_ms}.{page[-1].id}" if more else None)
+
+
+def count(connection: Connection, query: AlertQuery) -> dict[Severity, int]:
+    """How many alerts match, by severity; whatever severity, page and limit the query names."""
+    t = tables.alert
+    conditions = _conditions(replace(query, severity=None, cursor=None))
+    rows = connection.execute(select(t.c.severity, func.count()).where(*conditions).group_by(t.c.severity))
+    return {Severity(severity): number for severity, number in rows}
 
 
 def find_beginning(connection: Connection, beginning: str) -> list[str]:

@@ -8,14 +8,14 @@ from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from citywarden.alerts import outbox, silences
+from citywarden.alerts import archive, outbox, silences
 from citywarden.alerts.counters import Counters
 from citywarden.alerts.ledger import Desk, OpenKey
 from citywarden.alerts.outbox import Delivery, State
 from citywarden.alerts.progress import Position
 from citywarden.alerts.records import Event
 from citywarden.alerts.silences import Silence
-from citywarden.model.alert import Alert, AlertQuery, Finding
+from citywarden.model.alert import Alert, AlertQuery, Finding, Severity
 from citywarden.model.dispatch import AlertDeed
 from citywarden.model.page import Page
 
@@ -118,6 +118,10 @@ class AsyncDesk:
 
     async def find(self, query: AlertQuery) -> Page[Alert]:
         return await self.run(self.desk.find, query)
+
+    async def count(self, query: AlertQuery) -> Mapping[Severity, int]:
+        """How many alerts match, by severity; whatever severity, page and limit the query names."""
+        return await self.read(partial(archive.count, query=query))
 
     async def get(self, alert_id: str) -> Alert:
         return await self.run(self.desk.get, alert_id)

@@ -12,7 +12,7 @@ from time import monotonic
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from citywarden.model.alert import Alert
+from citywarden.model.alert import Alert, AlertQuery, Severity
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.deeds import act
 from dashboards.console.parts import InboxList
@@ -70,9 +70,10 @@ class Listing:
             self._again.cancel()
             self._again = None
 
-    def matching(self) -> list[str]:
-        """Ids of everything the filters let through, as far as it is known."""
-        return [alert.id for alert in self._matching[:MOST]]
+    async def matching(self) -> list[str]:
+        """Ids of everything the filters let through, the first of them where they are too many."""
+        found = self._matching if self._sieve.live else (await self._past(MOST))[0]
+        return [alert.id for alert in found[:MOST]]
 
     async def show(self) -> None:
         """Work the list out and send what is new of it."""
@@ -80,15 +81,19 @@ class Listing:
         session, sieve = self._session, self._sieve
         who, view = session.who, session.broadcast.scene.view
         everything = [a for a in await session.sources.alerts.open() if who.sees(a.tenant)]
-        counts: dict[str, int] | None = None
-        more = False
+        counts: dict[str, int] | None
         if sieve.live:
             found = sift(everything, sieve, session.sources.now_ms(), self._said)
             counts = severity_counts(found)
             self._matching = chosen(found, sieve)
-            more = len(self._matching) > self._limit
+            total, more = len(self._matching), len(self._matching) > self._limit
         else:
-            self._matching, more = await self._past()
+            self._matching, more = await self._past(self._limit)
+            counts = await self._count()
+            total = len(self._matching)
+            if counts is not None:
+                chosen_words = {level.word for level in sieve.severities} or set(counts)
+                total = sum(number for word, number in counts.items() if word in chosen_words)
         rows = [view(alert) for alert in self._matching[: self._limit]]
         fresh = [row for row in rows if self._sent.get(str(row["id"])) != row]
         self._sent = {str(row["id"]): row for row in rows}
@@ -98,18 +103,27 @@ class Listing:
                 "views": fresh,
                 "more": more,
                 "counts": counts,
-                "total": len(self._matching),
+                "total": total,
                 "facets": self._facets(everything),
             }
         )
 
-    async def _past(self) -> tuple[list[Alert], bool]:
-        sieve, sources = self._sieve, self._session.sources
+    def _query(self, limit: int) -> AlertQuery:
+        sieve, who = self._sieve, self._session.who
         only = next(iter(sieve.severities)) if len(sieve.severities) == 1 else None
-        query = query_of(sieve, sources.now_ms(), self._limit, only)
-        if self._session.who.tenant is not None:
-            query = replace(query, tenant=self._session.who.tenant)
-        page = await sources.alerts.find(query)
+        query = query_of(sieve, self._session.sources.now_ms(), limit, only)
+        return query if who.tenant is None else replace(query, tenant=who.tenant)
+
+    async def _count(self) -> dict[str, int] | None:
+        """By severity, like the open ones are; None where the database cannot tell."""
+        if self._sieve.assigned == "some":
+            return None
+        found = await self._session.sources.alerts.count(self._query(self._limit))
+        return {severity.word: found.get(severity, 0) for severity in reversed(Severity)}
+
+    async def _past(self, limit: int) -> tuple[list[Alert], bool]:
+        sieve, sources = self._sieve, self._session.sources
+        page = await sources.alerts.find(self._query(limit))
         found = [a for a in chosen(page.items, sieve) if sieve.assigned != "some" or a.assigned_to]
         return found, page.next is not None and len(page.items) < MOST
 
@@ -152,7 +166,7 @@ def inbox_page(sources: Sources, broadcast: Broadcast, lang: str | None = None) 
     async def do(e: GenericEventArguments) -> None:
         asked = dict(e.args)
         if asked.get("ids") == "all":
-            asked["ids"] = listing.matching()
+            asked["ids"] = await listing.matching()
         outcome = await act(session, asked, part.working)
         part.answered(outcome.ok, outcome.changed, outcome.failed, outcome.why)
         await listing.show()

@@ -1,11 +1,11 @@
 """Inbox, registry, dead letters and planned work of one tenant."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
-from citywarden.model.alert import Alert, AlertQuery
+from citywarden.model.alert import Alert, AlertQuery, Severity
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import NotFound
 from citywarden.model.message import DeadLetter, parse_topic
@@ -46,6 +46,13 @@ class TenantInbox:
         if query.tenant not in (None, self._tenant):
             return Page([], None)
         return await self._inbox.find(replace(query, tenant=self._tenant))
+
+    async def count(self, query: AlertQuery) -> Mapping[Severity, int]:
+        return (
+            {}
+            if query.tenant not in (None, self._tenant)
+            else await self._inbox.count(replace(query, tenant=self._tenant))
+        )
 
     async def get(self, alert_id: str) -> Alert:
         alert = await self._inbox.get(alert_id)

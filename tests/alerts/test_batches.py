@@ -1,7 +1,9 @@
 """The same done to many alerts in one transaction comes to what it would come to one by one."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -9,9 +11,9 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
-from citywarden.alerts import outbox
+from citywarden.alerts import archive, outbox
 from citywarden.alerts.desk import BATCH, AsyncDesk, Desk
-from citywarden.model.alert import Alert
+from citywarden.model.alert import Alert, AlertQuery, Severity, Status
 from citywarden.model.dispatch import AlertDeed, Doing
 from citywarden.model.errors import NotFound, Unavailable
 from tests.alerts.alert_builders import MINUTE_MS, NOW_MS, file_engine, finding
@@ -101,6 +103,21 @@ def test_what_is_not_committed_has_not_happened(tmp_path: Path) -> None:
     assert {alert.id for alert in front.open()} == {a.id for a in before.values() if a.open and a.status != "pending"}
     assert len(front.do_all(ids, AlertDeed(Doing.RESOLVE, "Li"), LATER_MS)) == len(ids)
     assert front.open() == []
+
+
+def test_those_that_match_are_counted_by_severity(engine: Engine) -> None:
+    front = living(engine)
+    evening(front)
+    front.do_all([id_of(front, "g1"), id_of(front, "g2")], AlertDeed(Doing.RESOLVE, "Li"), LATER_MS)
+    for query in (
+        AlertQuery(),
+        AlertQuery(Status.RESOLVED),
+        AlertQuery(subject="flaps", limit=1),
+        AlertQuery(text="g"),
+    ):
+        matching = front.find(replace(query, limit=1000)).items
+        severe = replace(query, severity=Severity.CRITICAL)
+        assert front.read(partial(archive.count, query=severe)) == Counter(a.severity for a in matching)
 
 
 def test_another_process_that_was_first_is_not_overwritten(engine: Engine) -> None:

@@ -1,6 +1,7 @@
 """Sources of the API and the console, held in memory."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TypeVar
@@ -45,6 +46,10 @@ class FakeInbox:
             and (query.since_ms is None or a.updated_ms >= query.since_ms)
         ]
         return cut(found, query.limit, query.cursor)
+
+    async def count(self, query: AlertQuery) -> Mapping[Severity, int]:
+        everything = await self.find(replace(query, severity=None, cursor=None, limit=1_000_000))
+        return Counter(alert.severity for alert in everything.items)
 
     async def get(self, alert_id: str) -> Alert:
         if alert_id not in self.alerts:

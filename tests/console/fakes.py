@@ -1,6 +1,7 @@
 """A believable city behind fake sources: what the console's tests and its preview look at."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -229,6 +230,10 @@ class FakeInbox:
         start = int(query.cursor or 0)
         end = start + query.limit
         return Page(found[start:end], str(end) if end < len(found) else None)
+
+    async def count(self, query: AlertQuery) -> Mapping[Severity, int]:
+        everything = await self.find(replace(query, severity=None, cursor=None, limit=1_000_000))
+        return Counter(alert.severity for alert in everything.items)
 
     async def get(self, alert_id: str) -> Alert:
         if alert_id not in self.alerts:

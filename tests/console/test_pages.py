@@ -127,6 +127,11 @@ def test_the_inbox_filters_and_works_many_at_once(browser: BrowserContext, futia
         page.get_by_label("Status").select_option("resolved")
         until(lambda: int(page.inner_text(".cw-alerts h2 b").rstrip("+")) >= 60, True)
         assert page.locator("article.resolved").count() >= 10
+        counts = [int(text.split()[0]) for text in page.locator(".cw-counts button").all_inner_texts()]
+        assert sum(counts) == int(page.inner_text(".cw-alerts h2 b")), "counted whatever is shown of them"
+        page.locator(".cw-counts button.minor").click()
+        until(lambda: page.inner_text(".cw-alerts h2 b"), str(counts[2]))
+        page.locator(".cw-counts button.minor").click()
         page.get_by_label("Status").select_option("open")
         page.fill('input[type="search"]', "灯杆")
         until(lambda: page.locator("article").count(), 2)
