@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 import click
@@ -232,4 +232,5 @@ async def _sync(settings: Settings, repair: bool, credentials: Path | None) -> d
 
 
 def _body(device: Device) -> dict[str, object]:
-    return asdict(device) | {"profile": dict(device.profile)}
+    told = {fact.name: getattr(device, fact.name) for fact in fields(device) if fact.init}
+    return told | {"profile": dict(device.profile)}
