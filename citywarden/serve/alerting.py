@@ -17,7 +17,7 @@ from citywarden.alerts.machine import Policy
 from citywarden.alerts.routefile import Routing, parse_routes
 from citywarden.alerts.routes import Routes
 from citywarden.alerts.target import Target
-from citywarden.model.alert import Severity
+from citywarden.model.alert import OWN_KINDS, Severity
 from citywarden.model.device import Device, DeviceKey, Profile
 from citywarden.model.errors import ConfigurationError, Problem, Unavailable
 from citywarden.sections import Settings
@@ -55,6 +55,11 @@ async def alerting(settings: Settings, clock_ms: Callable[[], int]) -> AsyncIter
     finally:
         await desk.close()
         engine.dispose()
+
+
+def locating(registry: Registry) -> Lookup:
+    """The registry as the alerts ask it: the server itself is no device, not even one that registers itself."""
+    return lambda key: None if key.kind in OWN_KINDS else registry.lookup(key)
 
 
 def desk_of(settings: Settings) -> Desk:

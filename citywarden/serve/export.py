@@ -4,6 +4,9 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from citywarden.alerts.desk import AsyncDesk
+from citywarden.alerts.point import alert_point
+from citywarden.live import Live
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import Unavailable
 from citywarden.model.work import TaskReport
@@ -48,6 +51,7 @@ def work_point(report: TaskReport, tenant: str, vehicle: Device | None) -> Point
     }
     return Point(WORK, tags, report.end_ms, fields)
 
+
 MOST_WAITING = 500_000
 """Points kept for a store that is away; alerts are offered again at the next start."""
 
@@ -86,6 +90,15 @@ class Exporter:
                     del self._waiting[key]
             written += len(points)
         return written
+
+
+async def open_exporter(store: Store, alerts: AsyncDesk, live: Live) -> Exporter:
+    """Alerts go to the store and to whoever looks at the live picture, first of all those that are open."""
+    exporter = Exporter(store)
+    exporter.offer(alert_point(alert) for alert in await alerts.open())
+    alerts.subscribe(lambda changed: exporter.offer(map(alert_point, changed)))
+    alerts.subscribe(live.tell_all)
+    return exporter
 
 
 def vehicle_of(lookup: Callable[[DeviceKey], Device | None], tenant: str, vehicle: str) -> Device | None:

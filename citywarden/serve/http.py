@@ -67,6 +67,12 @@ def bind(listen: str) -> socket.socket:
     return listener
 
 
+def url_of(listener: socket.socket, tls: Certificate | None) -> str:
+    """The address that a browser on this machine opens."""
+    host, port = listener.getsockname()[:2]
+    return f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 @asynccontextmanager
 async def serving(
     app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = (), tls: Certificate | None = None

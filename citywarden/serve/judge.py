@@ -46,6 +46,10 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
 _log = logging.getLogger(__name__)
 
 
+Answered = Callable[[Sequence[CommandResult]], Awaitable[None]]
+"""Hears what devices answered to commands."""
+
+
 async def _unheard(_results: Sequence[CommandResult]) -> None:
     return None
 
@@ -59,7 +63,7 @@ class Hooks:
     judged: Callable[[Sequence[TaskReport]], None]
     replanned: Callable[[engine.State, int], engine.State]
     step: Callable[[engine.State, Sequence[Columns], int], engine.Outcome] = engine.step
-    answered: Callable[[Sequence[CommandResult]], Awaitable[None]] = _unheard
+    answered: Answered = _unheard
 
 
 @dataclass(slots=True)

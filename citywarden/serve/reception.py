@@ -3,6 +3,7 @@
 import getpass
 import logging
 import os
+import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -110,6 +111,15 @@ def examine_access(settings: Settings) -> str:
     file = password_file(settings)
     lying = f"; WARNING: {file} is still there: log in, change the password, delete the file" if file.exists() else ""
     return f"{said}, {users} user{'' if users == 1 else 's'}{first}{lying}"
+
+
+def session_key(data: Path) -> str:
+    """The key that signs browser sessions: made at first start, kept in the data folder, readable by its owner only."""
+    file = data / "session.key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text("utf-8")
 
 
 def behind_door(app: ASGIApp, reception: Reception, settings: Settings, listen: str) -> Doorman:
