@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards.grafana.flux import Query, either, home, text
+from dashboards.grafana.flux import Query, either, home, now, text
 from dashboards.grafana.names import SCHEMA_VERSION, SHORT, TAG, board_uid
 from dashboards.grafana.panels import SOURCE, Json, Panel
 from dashboards.grafana.scene import Scene
@@ -13,7 +13,9 @@ WIDTH = 24
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A choice at the top of a board: the values a tag has in these measurements. Not `every`: exactly one."""
+    """A choice at the top of a board: the values a tag has in these measurements, of a week. Not `every`: exactly one,
+    and of its single measurement; those that sent something in the last day come first, so the page opens with one.
+    """
 
     tag: str
     zh: str
@@ -24,12 +26,24 @@ class Variable:
     @property
     def flux(self) -> str:
         """The query that lists the values."""
+        if not self.every:
+            return self._recent_first()
         buckets: dict[str, list[str]] = {}
         for measurement in self.measurements:
             buckets.setdefault(home(measurement), []).append(measurement)
         found = [self._values(bucket, names) for bucket, names in buckets.items()]
         asked = found[0] if len(found) == 1 else f"union(tables: [{', '.join(found)}])\n  |> group()\n  |> distinct()"
         return f'import "influxdata/influxdb/schema"\n\n{asked}'
+
+    def _recent_first(self) -> str:
+        (measurement,) = self.measurements
+        newest = now(measurement, ["received_ms"], "7d", ())
+        return (
+            f'import "date"\n\nyesterday = date.sub(d: 1d, from: now())\n\n{newest}\n'
+            f'  |> group(columns: [{text(self.tag)}])\n  |> max(column: "_time")\n  |> group()\n'
+            f"  |> map(fn: (r) => ({{_value: r.{self.tag}, turn: if r._time > yesterday then 0 else 1}}))\n"
+            '  |> sort(columns: ["turn", "_value"])\n  |> keep(columns: ["_value"])'
+        )
 
     def _values(self, bucket: str, measurements: Sequence[str]) -> str:
         which = f"predicate: (r) => {either('_measurement', measurements)}, start: -7d"
@@ -119,7 +133,7 @@ def _variable(variable: Variable, scene: Scene) -> Json:
     found: Json = {
         "name": variable.tag, "label": scene.say(variable.zh, variable.en), "type": "query", "datasource": SOURCE,
         "query": variable.flux, "definition": variable.flux, "refresh": 1,
-        "sort": 1, "regex": "", "hide": 0, "skipUrlSync": False, "multi": variable.every,
+        "sort": 1 if variable.every else 0, "regex": "", "hide": 0, "skipUrlSync": False, "multi": variable.every,
         "includeAll": variable.every, "options": [],
     }  # fmt: skip
     if variable.every:

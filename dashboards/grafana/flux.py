@@ -222,10 +222,11 @@ def placed(
     measurement: str, fields: Sequence[str], since: str, filters: Filters = PLACE, *, named: bool = True
 ) -> Query:
     """One row a device that stands still: where it is (measurement `device`) and its newest values. Each further field,
-    and the name, costs as much as the position: thousands of lamps do without.
+    and the name, costs as much as the position: thousands of lamps do without. Of the few rows of a place, which come
+    in order of time, the pivot takes the last: looking for it device by device would take most of the time.
     """
     known = ("lat", "lon", "name") if named else ("lat", "lon")
-    same = f"  |> filter(fn: (r) => r.kind == {text(measurement)})\n  |> last()"
+    same = f"  |> filter(fn: (r) => r.kind == {text(measurement)})"
     home = now("device", known, "3d", filters).replace("  |> last()", same)
     body = (
         f'places = {home}{BY_FIELD}  |> keep(columns: ["tenant", "device", "_field", "_value"])\n'

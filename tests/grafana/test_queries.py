@@ -24,7 +24,7 @@ from citywarden.serve.inventory import device_points
 from citywarden.store.contract import Point
 from citywarden.store.influx import InfluxStore, Keep, set_up
 from dashboards.grafana.names import FIELDS
-from tests.builders import KINDS
+from tests.builders import KINDS, columns
 from tests.grafana.material import all_flux, as_grafana_sends
 from tests.influx import Influxd, influxd
 
@@ -150,6 +150,11 @@ async def fill(url: str, token: str, now_ms: int) -> None:
     for name, kind in KINDS.items():
         await store.write(from_readings(kind, readings(name, now_ms)))
     everything = [device for kind in KINDS for device in things(kind)]
+    retired = Device("t", "vehicle", "a-retired-one", "", "Futian")
+    before_ms = now_ms - 3 * 24 * 60 * MINUTE_MS
+    await store.write(columns("vehicle", [(0, {"lat": 22.5, "lon": 114.0, "speed_kmh": 0.0})], retired, before_ms))
+    moved = replace(things("waterlogging")[0], lat=22.9)
+    await store.write_points(device_points([moved], now_ms - 24 * 60 * MINUTE_MS))
     await store.write_points(
         [*device_points(everything, now_ms), *alerts(now_ms), *reports(now_ms), *cases(now_ms), *figures(now_ms)]
     )
@@ -212,6 +217,16 @@ def test_maps_place_every_device_where_the_registry_has_it(city: City) -> None:
     rows = city.ask(panel("flood", "积水深度"), 6)
     assert len(rows) == 5
     assert any("22.5" in row and "114.08" in row for row in rows)
+
+
+def test_the_page_of_a_vehicle_opens_with_one_that_reported_lately(city: City) -> None:
+    (asked,) = [flux for flux, where in QUERIES.items() if where == "vehicle: $device"]
+    assert [row[-1] for row in city.ask(asked, 6)] == [*(f"vehicle-{i}" for i in range(5)), "a-retired-one"]
+
+
+def test_a_device_that_was_moved_is_where_it_is_today(city: City) -> None:
+    (row,) = [row for row in city.ask(panel("flood", "积水深度"), 6) if "waterlogging-0" in row]
+    assert "22.5" in row and "22.9" not in row
 
 
 def test_a_district_that_is_chosen_leaves_the_others_out(city: City) -> None:
