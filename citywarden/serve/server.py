@@ -28,7 +28,7 @@ from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.door import Door
 from citywarden.serve.folder import claimed
 from citywarden.serve.frame import Clock, Frame, Options
-from citywarden.serve.ground import open_ground
+from citywarden.serve.ground import Ground, open_ground
 from citywarden.serve.http import application, bind, certificate_of, serving, url_of
 from citywarden.serve.judge import Judge
 from citywarden.serve.judging import open_judging
@@ -107,15 +107,10 @@ async def _start(frame: Frame) -> Running:
     )  # fmt: skip
     reserve = Reserve((settings.log_path.parent, settings.data), settings.log.reserve_mb)
     care = Selfcare(vitals, desk, clock_ms, reserve, (settings.tenant, settings.mqtt.client_id))
-    chores = Chores(frame, ground, vitals)
     frame.watch("selfcare", care.run)
-    frame.watch("backup", chores.take_backups)
     frame.watch("store", drain.run)
     frame.watch("rules", judging.run)
-    frame.watch("alerts", lambda: attend(desk, settings.alerts.keep_days * DAY_MS, clock_ms))
-    frame.watch("chores", chores.run)
-    if settings.store.url != "embedded":
-        frame.watch("inventory", chores.tell_inventory)
+    _watch_beside(frame, ground, vitals)
     sources = Sources(
         kinds=frame.kinds, live=ground.live, store=ground.store, alerts=desk, work=workdesk,
         letters=LetterDesk(letters), devices=DeviceDesk(ground.registry), health=vitals.health,
@@ -135,6 +130,16 @@ async def _start(frame: Frame) -> Running:
         url_of(listener, tls), brokers.devices, ground.registry, ground.store, ground.log, desk,
         ground.alerts.courier, judge, drain, vitals, ground.live, workdesk, cases,
     )  # fmt: skip
+
+
+def _watch_beside(frame: Frame, ground: Ground, vitals: Vitals) -> None:
+    """What runs beside the way of the messages."""
+    settings, desk, chores = frame.settings, ground.alerts.desk, Chores(frame, ground, vitals)
+    frame.watch("alerts", lambda: attend(desk, settings.alerts.keep_days * DAY_MS, frame.clock_ms))
+    frame.watch("backup", chores.take_backups)
+    frame.watch("chores", chores.run)
+    if settings.store.url != "embedded":
+        frame.watch("inventory", chores.tell_inventory)
 
 
 async def _open_to_devices(

@@ -63,7 +63,10 @@ async def test_many_alerts_are_worked_off_in_one_request(tmp_path: Path) -> None
             assert (answer.status_code, len(answer.json()["items"])) == (200, 1)
         lines = (await http.get(f"/api/v1/alerts/{alert}/history")).json()["items"]
         assert [line["change"] for line in lines] == ["opened", "acknowledged", "assigned", "resolved", "closed"]
-        for wrong in ({}, {"ids": []}, {"ids": ["a"] * 1001}, {"ids": ["a\0"]}, {"ids": [alert], "too": 1}):
+        wrongs: list[dict[str, object]] = [
+            {}, {"ids": []}, {"ids": ["a"] * 1001}, {"ids": ["a\0"]}, {"ids": [alert], "too": 1},
+        ]  # fmt: skip
+        for wrong in wrongs:
             assert (await http.post("/api/v1/alerts/acknowledge", json=wrong)).status_code == 422
         assert (await http.post("/api/v1/alerts/assign", json={"ids": [alert]})).status_code == 422
 
