@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.influx import Influxd, influxd
 from tests.postgres import Postgres, postgres
 
 _skipped: list[str] = []
@@ -14,6 +15,13 @@ _skipped: list[str] = []
 def postgresql() -> Iterator[Postgres]:
     """A PostgreSQL of the test run's own."""
     with postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
+    """An influxd of the test run's own, which runs no tasks; a test makes itself a bucket."""
+    with influxd(tmp_path_factory.mktemp("influxd")) as server:
         yield server
 
 

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from pydantic import SecretStr
 
 from citywarden.alerts.receiver import Receiver
@@ -20,14 +19,8 @@ from citywarden.serve.server import Options, Running, running
 from ingest.publisher import Publisher
 from tests.brokers import free_port
 from tests.builders import device
-from tests.influx import Influxd, influxd
+from tests.influx import Influxd
 from tests.serve.conftest import SECRET
-
-
-@pytest.fixture(scope="module")
-def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with influxd(tmp_path_factory.mktemp("influxd")) as found:
-        yield found
 
 
 @asynccontextmanager

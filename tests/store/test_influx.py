@@ -6,7 +6,7 @@ import itertools
 import random
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,17 +29,11 @@ from tests.store.twin import MemoryStore
 FOR_EVER = Keep(None, None, None, None)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with influxd(tmp_path_factory.mktemp("influxd")) as running:
-        yield running
-
-
 @pytest.fixture
-async def store(server: Influxd) -> AsyncIterator[InfluxStore]:
-    url = server.url(f"test-{secrets.token_hex(6)}")
-    await set_up(url, server.token, {}, FOR_EVER)
-    store = await InfluxStore.open(url, server.token, KINDS)
+async def store(influx: Influxd) -> AsyncIterator[InfluxStore]:
+    url = influx.url(f"test-{secrets.token_hex(6)}")
+    await set_up(url, influx.token, {}, FOR_EVER)
+    store = await InfluxStore.open(url, influx.token, KINDS)
     yield store
     await store.close()
 
@@ -48,10 +42,10 @@ class TestInflux(StoreContract):
     overwrites = True
 
 
-async def named(server: Influxd) -> tuple[str, InfluxStore]:
+async def named(influx: Influxd) -> tuple[str, InfluxStore]:
     """A bucket with nothing beside it, and a store on it."""
-    url = server.url(server.make_bucket())
-    return url, await InfluxStore.open(url, server.token, KINDS)
+    url = influx.url(influx.make_bucket())
+    return url, await InfluxStore.open(url, influx.token, KINDS)
 
 
 async def test_several_kinds_go_in_one_write_and_a_refusal_names_its_reading(store: InfluxStore) -> None:
@@ -66,7 +60,7 @@ async def test_several_kinds_go_in_one_write_and_a_refusal_names_its_reading(sto
 
 
 @pytest.mark.parametrize("name", NASTY)
-async def test_a_name_cannot_break_out_of_its_line(server: Influxd, store: InfluxStore, name: str) -> None:
+async def test_a_name_cannot_break_out_of_its_line(influx: Influxd, store: InfluxStore, name: str) -> None:
     who = device("gas", name, district=name, tenant=name)
     assert await store.write(columns("gas", [(0, {"co_ppm": 1.0}), (1, {"co_ppm": 2.0})], who)) == Written(2, 0)
     (found, _) = await store.series(who.key, at(0), at(9))
@@ -82,8 +76,8 @@ async def test_a_name_cannot_break_out_of_its_line(server: Influxd, store: Influ
     assert (await store.count("gas"), await store.count("alert")) == (2, 1)
 
 
-async def test_a_reading_of_the_wrong_type_is_refused_alone(server: Influxd) -> None:
-    _, store = await named(server)
+async def test_a_reading_of_the_wrong_type_is_refused_alone(influx: Influxd) -> None:
+    _, store = await named(influx)
     await store.write_points([Point("gas", {"tenant": "t", "device": "d0"}, at(0), {"co_ppm": "much"})])
     rows: list[tuple[int, dict[str, JsonScalar]]] = [(s, {"h2s_ppm": 1.0}) for s in range(20)]
     rows[7] = (7, {"co_ppm": 1.0, "h2s_ppm": 1.0})
@@ -96,10 +90,10 @@ async def test_a_reading_of_the_wrong_type_is_refused_alone(server: Influxd) -> 
     await store.close()
 
 
-async def test_a_reading_older_than_the_bucket_keeps_is_refused(server: Influxd) -> None:
-    url = server.url(f"test-{secrets.token_hex(6)}")
-    await set_up(url, server.token, {}, Keep(raw_days=1, minute_days=1, hour_days=1))
-    store = await InfluxStore.open(url, server.token, KINDS)
+async def test_a_reading_older_than_the_bucket_keeps_is_refused(influx: Influxd) -> None:
+    url = influx.url(f"test-{secrets.token_hex(6)}")
+    await set_up(url, influx.token, {}, Keep(raw_days=1, minute_days=1, hour_days=1))
+    store = await InfluxStore.open(url, influx.token, KINDS)
     now = time.time_ns() // 1_000_000
     written = await store.write(columns("gas", [(-3 * 86_400, {"co_ppm": 1.0}), (0, {"co_ppm": 2.0})], start=now))
     assert written.new == 1
@@ -114,27 +108,27 @@ async def test_answers_are_not_cut_off(store: InfluxStore) -> None:
     assert await store.count("gas") == 25_000
 
 
-async def test_a_missing_bucket_and_a_wrong_token_say_what_to_do(server: Influxd) -> None:
-    nowhere = await InfluxStore.open(server.url("nowhere"), server.token, KINDS)
-    stranger = await InfluxStore.open(server.url("first"), "sesame", KINDS)
+async def test_a_missing_bucket_and_a_wrong_token_say_what_to_do(influx: Influxd) -> None:
+    nowhere = await InfluxStore.open(influx.url("nowhere"), influx.token, KINDS)
+    stranger = await InfluxStore.open(influx.url("first"), "sesame", KINDS)
     for store, said in ((nowhere, "citywarden doctor --fix"), (stranger, "set store.token to one that is valid")):
         for attempt in (store.write(columns("gas", [(0, {})])), store.count("gas"), store.trim("gas", at(0))):
             with pytest.raises(Unavailable, match=said):
                 await attempt
         await store.close()
     with pytest.raises(Unavailable, match="all-access token"):
-        await set_up(server.url("first"), "sesame", KINDS)
+        await set_up(influx.url("first"), "sesame", KINDS)
     with pytest.raises(Unavailable, match="no organisation 'village'"):
-        await examine(server.url("first").replace("/city/", "/village/"), server.token, KINDS)
+        await examine(influx.url("first").replace("/city/", "/village/"), influx.token, KINDS)
 
 
-async def test_setting_up_is_done_once_and_mends_what_differs(server: Influxd) -> None:
+async def test_setting_up_is_done_once_and_mends_what_differs(influx: Influxd) -> None:
     bucket = f"test-{secrets.token_hex(6)}"
-    url = server.url(bucket)
+    url = influx.url(bucket)
     gas = {"gas": KINDS["gas"]}
-    missing = await examine(url, server.token, gas)
+    missing = await examine(url, influx.token, gas)
     assert missing[:2] == [f"bucket {bucket} is missing", f"bucket {bucket}_1m is missing"]
-    done = await set_up(url, server.token, gas)
+    done = await set_up(url, influx.token, gas)
     assert done[:5] == [
         f"bucket {bucket} made, keeps 30 days",
         f"bucket {bucket}_1m made, keeps 180 days",
@@ -143,40 +137,40 @@ async def test_setting_up_is_done_once_and_mends_what_differs(server: Influxd) -
         f"bucket {bucket}_records made, keeps 1825 days",
     ]
     assert len(done) == len(missing) == 12
-    assert await set_up(url, server.token, gas) == []
-    assert await examine(url, server.token, gas) == []
-    assert await set_up(url, server.token, gas, Keep(raw_days=60)) == [f"bucket {bucket} keeps 60 days now"]
-    assert await examine(url, server.token, gas) == [f"bucket {bucket} should keep 30 days"]
+    assert await set_up(url, influx.token, gas) == []
+    assert await examine(url, influx.token, gas) == []
+    assert await set_up(url, influx.token, gas, Keep(raw_days=60)) == [f"bucket {bucket} keeps 60 days now"]
+    assert await examine(url, influx.token, gas) == [f"bucket {bucket} should keep 30 days"]
     more = {"gas": KINDS["gas"], "waterlogging": KINDS["waterlogging"]}
-    mended = await set_up(url, server.token, more, Keep(raw_days=60))
+    mended = await set_up(url, influx.token, more, Keep(raw_days=60))
     assert len(mended) == 7 and all(line.endswith("brought up to date") for line in mended)
 
 
-async def test_records_that_lived_among_the_readings_move_where_they_are_kept(server: Influxd) -> None:
-    url = server.url(server.make_bucket())
+async def test_records_that_lived_among_the_readings_move_where_they_are_kept(influx: Influxd) -> None:
+    url = influx.url(influx.make_bucket())
     found = [
         Point("alert", {"rule": "gas.co", "device": "d1"}, at(0), {"open": True, "value": 3.5, "summary": "CO"}),
         Point("alert", {"rule": "gas.co", "device": "d2"}, at(0), {"open": False, "level": 2}),
         Point("work", {"task": "T1"}, at(60), {"met": True, "coverage_pct": 98.5}),
     ]
-    door = Server(parse_place(url), server.token)
+    door = Server(parse_place(url), influx.token)
     readings = Writer(door, parse_place(url).bucket)
     assert await readings.write(point_lines([*found, Point("ingest", {"server": "s"}, at(0), {"devices": 3})])) == []
     await door.close()
-    store = await InfluxStore.open(url, server.token, KINDS)
+    store = await InfluxStore.open(url, influx.token, KINDS)
     with pytest.raises(Unavailable, match="citywarden doctor --fix"):
         await store.points("alert", at(0), at(99))
     with pytest.raises(Unavailable, match="citywarden doctor --fix"):
         await store.write_points(found)
     bucket = bucket_of(url)
-    done = await set_up(url, server.token, {}, FOR_EVER)
+    done = await set_up(url, influx.token, {}, FOR_EVER)
     assert done[-1] == f"bucket {bucket}_records filled with the records that {bucket} had"
     assert await store.points("alert", at(0), at(99)) == found[:2]
     assert await store.points("work", at(0), at(99)) == found[2:]
     assert len(await store.points("ingest", at(0), at(99))) == 1
     assert await store.trim("alert", at(1)) == 2
     assert (await store.count("alert"), await store.count("work")) == (0, 1)
-    assert await set_up(url, server.token, {}, FOR_EVER) == []
+    assert await set_up(url, influx.token, {}, FOR_EVER) == []
     await store.close()
 
 
@@ -244,8 +238,8 @@ async def folds(
     return sorted((row["device"], int(row["ms"]) - zero_ms, float(row["value"])) for row in table)
 
 
-async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Influxd) -> None:
-    url, store = await named(server)
+async def test_long_windows_come_from_hourly_folds_and_say_the_same(influx: Influxd) -> None:
+    url, store = await named(influx)
     twin = MemoryStore(KINDS)
     now = time.time_ns() // 1_000_000 // HOUR_MS * HOUR_MS
     start, stop = now - 100 * HOUR_MS + 1_800_000, now
@@ -260,7 +254,7 @@ async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Infl
         await store.write(batch)
         await twin.write(batch)
     lamps = {"streetlight": KINDS["streetlight"]}
-    assert (await set_up(url, server.token, lamps, FOR_EVER))[-1].endswith(
+    assert (await set_up(url, influx.token, lamps, FOR_EVER))[-1].endswith(
         f"_newest filled with what {bucket_of(url)} had"
     )
 
@@ -286,8 +280,8 @@ async def test_long_windows_come_from_hourly_folds_and_say_the_same(server: Infl
     await store.close()
 
 
-async def test_a_bucket_with_nothing_beside_it_answers_from_its_readings(server: Influxd) -> None:
-    _, store = await named(server)
+async def test_a_bucket_with_nothing_beside_it_answers_from_its_readings(influx: Influxd) -> None:
+    _, store = await named(influx)
     await store.write(
         columns("gas", [(h * 3600, {"co_ppm": float(h)}) for h in range(96)], start=NOON_MS - 96 * HOUR_MS)
     )

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +16,7 @@ from citywarden.store.influx.administration import administer, bucket, organisat
 from citywarden.store.influx.filling import PIECES_MS, marked, planned, statements
 from citywarden.store.influx.server import parse_place
 from tests.builders import KINDS, columns
-from tests.influx import Influxd, influxd
+from tests.influx import Influxd
 from tests.store.contract import HOUR_MS
 
 DAY_MS = 24 * HOUR_MS
@@ -57,69 +57,63 @@ def test_a_piece_answers_with_no_rows() -> None:
             assert text.count("|> to(") == text.count('")\n    |> filter(fn: (r) => false)') > 0
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with influxd(tmp_path_factory.mktemp("influxd")) as running:
-        yield running
-
-
 class BrokenOff(Exception):
     pass
 
 
-async def test_old_readings_are_folded_beside_and_a_break_loses_nothing(server: Influxd) -> None:
-    name = server.make_bucket()
-    url, kinds = server.url(name), {"gas": KINDS["gas"]}
-    store = await InfluxStore.open(url, server.token, kinds)
+async def test_old_readings_are_folded_beside_and_a_break_loses_nothing(influx: Influxd) -> None:
+    name = influx.make_bucket()
+    url, kinds = influx.url(name), {"gas": KINDS["gas"]}
+    store = await InfluxStore.open(url, influx.token, kinds)
     now_ms = time.time_ns() // 1_000_000 // HOUR_MS * HOUR_MS
     start_ms = now_ms - 40 * HOUR_MS
     await store.write(columns("gas", [(h * 3600, {"co_ppm": float(h)}) for h in range(40)], start=start_ms))
-    done = await tend(url, server.token, kinds, FOR_EVER)
+    done = await tend(url, influx.token, kinds, FOR_EVER)
     assert not any("filled" in line for line in done if "_records" not in line)
-    lacking = await fillings(url, server.token)
+    lacking = await fillings(url, influx.token)
     assert [one.suffix for one in lacking] == ["_1m", "_1h", "_newest"]
-    assert await tend(url, server.token, kinds, FOR_EVER) == []
+    assert await tend(url, influx.token, kinds, FOR_EVER) == []
 
     async def breaking(left: Sequence[Filling]) -> None:
         if left[0].suffix == "_1h" and left[0].pieces < lacking[1].pieces - 1:
             raise BrokenOff
 
     with pytest.raises(BrokenOff):
-        await fill(url, server.token, kinds, breaking)
-    left = await fillings(url, server.token)
+        await fill(url, influx.token, kinds, breaking)
+    left = await fillings(url, influx.token)
     assert [one.suffix for one in left] == ["_1h", "_newest"]
     assert left[0].pieces == lacking[1].pieces - 2
-    assert await fill(url, server.token, kinds) == [
+    assert await fill(url, influx.token, kinds) == [
         f"bucket {name}_1h filled with what {name} had",
         f"bucket {name}_newest filled with what {name} had",
     ]
-    assert await fillings(url, server.token) == [] and await fill(url, server.token, kinds) == []
+    assert await fillings(url, influx.token) == [] and await fill(url, influx.token, kinds) == []
     for suffix in ("_1m", "_1h"):
-        folds = await InfluxStore.open(server.url(name + suffix), server.token, kinds)
+        folds = await InfluxStore.open(influx.url(name + suffix), influx.token, kinds)
         (sums,) = await folds.aggregate("gas", "co_ppm", start_ms, now_ms, HOUR_MS, Fold.MEAN)
         assert sums.values.tolist() == [float(h) for h in range(40)], suffix
         await folds.close()
     await store.close()
 
 
-async def test_a_move_of_records_that_broke_off_is_done_again(server: Influxd) -> None:
-    name = server.make_bucket("_records_unfinished")
-    url = server.url(name)
-    done = await tend(url, server.token, {}, FOR_EVER)
+async def test_a_move_of_records_that_broke_off_is_done_again(influx: Influxd) -> None:
+    name = influx.make_bucket("_records_unfinished")
+    url = influx.url(name)
+    done = await tend(url, influx.token, {}, FOR_EVER)
     assert done[-1] == f"bucket {name}_records filled with the records that {name} had"
     place = parse_place(url)
     assert await administer(
-        place, server.token, lambda client: bucket(client, organisation(client, place), f"{name}_records_unfinished")
+        place, influx.token, lambda client: bucket(client, organisation(client, place), f"{name}_records_unfinished")
     ) is None  # fmt: skip
-    store = await InfluxStore.open(url, server.token, {})
+    store = await InfluxStore.open(url, influx.token, {})
     assert await store.points("alert", 0, NOW_MS) == []
     await store.close()
 
 
-async def test_an_influxdb_that_cannot_fold_is_an_error_not_a_hole(server: Influxd) -> None:
+async def test_an_influxdb_that_cannot_fold_is_an_error_not_a_hole(influx: Influxd) -> None:
     name = f"test-{secrets.token_hex(6)}"
-    url = server.url(name)
-    await tend(url, server.token, {"gas": KINDS["gas"]}, FOR_EVER)
+    url = influx.url(name)
+    await tend(url, influx.token, {"gas": KINDS["gas"]}, FOR_EVER)
     place = parse_place(url)
 
     def spoil(client: InfluxDBClient) -> None:
@@ -131,7 +125,7 @@ async def test_an_influxdb_that_cannot_fold_is_an_error_not_a_hole(server: Influ
         client.buckets_api().update_bucket(hours)
         client.buckets_api().delete_bucket(raw)
 
-    await administer(place, server.token, spoil)
+    await administer(place, influx.token, spoil)
     with pytest.raises(Unavailable, match="could not find bucket"):
-        await fill(url, server.token, {"gas": KINDS["gas"]})
-    assert len(await fillings(url, server.token)) == 1
+        await fill(url, influx.token, {"gas": KINDS["gas"]})
+    assert len(await fillings(url, influx.token)) == 1

@@ -1,17 +1,14 @@
 """Texts and names made to break out of a line of the line protocol, through a real influxd and back."""
 
 import secrets
-from collections.abc import Iterator
 from random import Random
-
-import pytest
 
 from citywarden.model.device import DeviceKey
 from citywarden.model.kind import JsonScalar
 from citywarden.store.contract import Point
 from citywarden.store.influx import InfluxStore, Keep, set_up
 from tests.builders import KINDS, NOON_MS, columns, device
-from tests.influx import Influxd, influxd
+from tests.influx import Influxd
 from tests.store.contract import HOUR_MS
 
 PIECES = (
@@ -21,16 +18,10 @@ PIECES = (
 EVIL_LINE = f'ok" {NOON_MS}\ngas,device=stolen,tenant=t methane_lel_pct=99.0 {NOON_MS}\n#'
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
-    with influxd(tmp_path_factory.mktemp("influxd")) as running:
-        yield running
-
-
-async def opened(server: Influxd) -> InfluxStore:
-    url = server.url(f"injection-{secrets.token_hex(6)}")
-    await set_up(url, server.token, {}, Keep(None, None, None, None))
-    return await InfluxStore.open(url, server.token, KINDS)
+async def opened(influx: Influxd) -> InfluxStore:
+    url = influx.url(f"injection-{secrets.token_hex(6)}")
+    await set_up(url, influx.token, {}, Keep(None, None, None, None))
+    return await InfluxStore.open(url, influx.token, KINDS)
 
 
 def texts(count: int) -> list[str]:
@@ -39,8 +30,8 @@ def texts(count: int) -> list[str]:
     return sorted({EVIL_LINE, "\\", "a\\", '"', "a\\\\", *made})
 
 
-async def test_texts_come_back_as_they_were_and_nothing_else_is_written(server: Influxd) -> None:
-    store = await opened(server)
+async def test_texts_come_back_as_they_were_and_nothing_else_is_written(influx: Influxd) -> None:
+    store = await opened(influx)
     try:
         words = texts(150)
         rows: list[tuple[int, dict[str, JsonScalar]]] = [(n, {"fault": word}) for n, word in enumerate(words)]
@@ -53,8 +44,8 @@ async def test_texts_come_back_as_they_were_and_nothing_else_is_written(server: 
         await store.close()
 
 
-async def test_names_come_back_as_they_were_and_make_one_series_each(server: Influxd) -> None:
-    store = await opened(server)
+async def test_names_come_back_as_they_were_and_make_one_series_each(influx: Influxd) -> None:
+    store = await opened(influx)
     try:
         names = texts(60)
         for n, name in enumerate(names):
@@ -70,8 +61,8 @@ async def test_names_come_back_as_they_were_and_make_one_series_each(server: Inf
         await store.close()
 
 
-async def test_texts_of_alerts_come_back_as_they_were(server: Influxd) -> None:
-    store = await opened(server)
+async def test_texts_of_alerts_come_back_as_they_were(influx: Influxd) -> None:
+    store = await opened(influx)
     try:
         words = texts(60)
         points = [Point("alert", {"rule": word, "tenant": "t"}, NOON_MS, {"summary": word}) for word in words]
