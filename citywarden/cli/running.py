@@ -30,7 +30,10 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """
     gc.set_threshold(*COLLECT)
     logging.basicConfig(level=logging.WARNING, handlers=[log_handler()])
-    return uvloop.run(main)
+    try:
+        return uvloop.run(main)
+    finally:
+        gc.unfreeze()  # what is settled is taken down too, or modules in C++ complain of leaks as the process ends
 
 
 class _Discreet(logging.Formatter):
