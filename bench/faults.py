@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
-    parser.add_argument("--short", action="store_true", help="the short form that the tests run")
+    parser.add_argument("--short", action="store_true", help="seconds a fault, not minutes; some of it is a test")
     parser.add_argument("--only", action="append", default=[], choices=[fault.name for fault in TABLE])
     given = parser.parse_args()
     if why := missing():
