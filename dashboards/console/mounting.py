@@ -104,6 +104,8 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
     if sources.cases is not None:
         add_cases(views)
     pages.on_shutdown(views.stop)
+    # NiceGUI's application is the process's: one that served pages before takes no middleware until it is built anew.
+    pages.middleware_stack = None
     ui.run_with(
         app,
         title="Citywarden",
