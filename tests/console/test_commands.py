@@ -51,8 +51,8 @@ def test_a_dark_lamp_that_does_not_answer_is_told_from_its_alert_and_called_back
         page.click(".cw-to-commands")
         page.wait_for_selector(".cw-order")
         give(page, "on")
-        until(lambda: newest(page)[0], "sent")
-        assert "开灯" in newest(page)[1] and "有效期至" in newest(page)[1]
+        until(lambda: newest(page)[0] == "sent" and "开灯" in newest(page)[1], True)
+        assert "有效期至" in newest(page)[1]
         page.locator(".cw-given li").first.locator("button").click()
         until(lambda: newest(page)[0], "cancelled")
         assert "由 王建国 撤回" in newest(page)[1]
