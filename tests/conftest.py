@@ -4,9 +4,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.influx import Influxd, influxd
 from tests.postgres import Postgres, postgres
+
+# How long an example takes is the machine's affair, and its neighbours'.
+settings.register_profile("citywarden", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("citywarden")
 
 _skipped: list[str] = []
 
