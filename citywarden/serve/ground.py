@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from citywarden.live import Live
@@ -14,7 +15,7 @@ from citywarden.serve.frame import Frame
 from citywarden.serve.judge import RULES_CONSUMER
 from citywarden.serve.readiness import NAME, Readiness
 from citywarden.serve.stores import open_store, readiness_of
-from citywarden.serve.supervision import stop
+from citywarden.serve.supervision import FIRST_WAIT_S, LONGEST_WAIT_S, stop
 from citywarden.store.contract import Store
 from ingest.registry import Registry
 
@@ -51,14 +52,21 @@ async def open_ground(frame: Frame) -> Ground:
         frame.watch(NAME, readiness.run)
         await readiness.first_try()
     live = Live(frame.kinds)
-    stack.push_async_callback(stop, asyncio.create_task(_seed(live, store), name="seed"))
+    stack.push_async_callback(stop, asyncio.create_task(seed(live, store), name="seed"))
     return Ground(alerts, registry, log, store, readiness, live, await open_exporter(store, alerts.desk, live))
 
 
-async def _seed(live: Live, store: Store) -> None:
-    """The last known values, so that the wall is not empty after a restart; a store that is away leaves it empty."""
-    try:
-        for kind in live.kinds:
-            live.seed(await store.latest(kind))
-    except Unavailable as error:
-        _log.warning("the last known values cannot be read: %s", error)
+async def seed(live: Live, store: Store, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    """Fill in the last known values, so that the wall is not empty after a restart; asks again while the store is
+    away. What has come since then is not overwritten.
+    """
+    wait_s = FIRST_WAIT_S
+    for kind in live.kinds:
+        while True:
+            try:
+                live.seed(await store.latest(kind))
+                break
+            except Unavailable as error:
+                _log.warning("the last known values cannot be read yet: %s", error)
+                await sleep(error.retry_after_s or wait_s)
+                wait_s = min(LONGEST_WAIT_S, wait_s * 2)
