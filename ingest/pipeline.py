@@ -26,8 +26,11 @@ from ingest.decode import Decoded, Decoder
 from ingest.registry import Registry
 
 STORE_CONSUMER = "store"
-MEMO_MESSAGES = 50_000
+MEMO_WORTH = 50_000
 """Decoded messages remembered so that the second consumer does not decode them again."""
+
+SLICE_WORTH = 8
+"""A slice, however short, takes as much memory as so many messages: its arrays cost more than what is in them."""
 
 LINGER_S = 0.5
 """A store write waits this long for company when little is coming in: writing one row costs as much as writing 500."""
@@ -38,14 +41,20 @@ T = TypeVar("T")
 
 
 class Decoding:
-    """The decoder with its registry, shared by all consumers of one process: each slice is decoded once."""
+    """The decoder with its registry, shared by the `consumers` of one process: each slice is decoded once, and
+    remembered until all of them have passed it.
+    """
 
-    def __init__(self, decoder: Decoder, registry: Registry, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, decoder: Decoder, registry: Registry, clock_ms: Callable[[], int], consumers: int = 2
+    ) -> None:  # fmt: skip
         self._decoder = decoder
         self._registry = registry
         self._clock_ms = clock_ms
         self._memo: OrderedDict[tuple[int, int, int], Decoded] = OrderedDict()
         self._held = 0
+        self._consumers = consumers
+        self._passed: dict[str, Position] = {}
         self._refreshed_ms = 0
         self.unknown_fields: Counter[tuple[str, str]] = Counter()
         self.retained = 0
@@ -69,11 +78,28 @@ class Decoding:
         self.unknown_fields.update(decoded.unknown_fields)
         self.retained += decoded.retained
         self._memo[key] = decoded
-        self._held += len(part.messages)
-        while self._held > MEMO_MESSAGES and len(self._memo) > 1:
-            (_, first, end), _gone = self._memo.popitem(last=False)
-            self._held -= end - first
+        self._held += SLICE_WORTH + len(part.messages)
+        while self._held > MEMO_WORTH and len(self._memo) > 1:
+            self._forget_oldest()
         return decoded
+
+    def passed(self, consumer: str, position: Position) -> None:
+        """A consumer has done what lies before `position`; what all of them have done is forgotten."""
+        self._passed[consumer] = dict(position)
+        while self._memo and len(self._passed) >= self._consumers:
+            partition, _, end = next(iter(self._memo))
+            if any(end > done.get(partition, 0) for done in self._passed.values()):
+                break
+            self._forget_oldest()
+
+    @property
+    def remembered(self) -> int:
+        """Slices that some consumer may still ask for."""
+        return len(self._memo)
+
+    def _forget_oldest(self) -> None:
+        (_, first, end), _gone = self._memo.popitem(last=False)
+        self._held -= SLICE_WORTH + end - first
 
 
 class Backoff:
@@ -112,7 +138,7 @@ class StoreDrain:
         backoff: Backoff | None = None,
     ) -> None:  # fmt: skip
         self._log = log
-        self._decoding = decoding
+        self.decoding = decoding
         self._store = store
         self.letters = letters
         self._batch = batch
@@ -133,10 +159,11 @@ class StoreDrain:
                 continue
             await self._write(parts)
             position.update((part.partition, part.end) for part in parts)
+            self.decoding.passed(STORE_CONSUMER, position)
             await self._until_done(partial(self._log.save, STORE_CONSUMER, position))
 
     async def _write(self, parts: Sequence[Slice]) -> None:
-        decoded = [self._decoding.decode(part) for part in parts]
+        decoded = [self.decoding.decode(part) for part in parts]
         await self._bury([letter for one in decoded for letter in one.dead])
         for attempt in self._attempts(decoded):
             written = await self._until_done(attempt)
@@ -166,7 +193,7 @@ class StoreDrain:
             for i, message in enumerate(part.messages):
                 if not message.topic.startswith(prefix):
                     continue
-                alone = self._decoding.decode(Slice(part.partition, part.first + i, (message,)))
+                alone = self.decoding.decode(Slice(part.partition, part.first + i, (message,)))
                 if any(reading.ts_ms in batch.ts_ms for batch in alone.columns):
                     where = (part.partition, part.first + i, -1, message.topic, message.payload, message.received_ms)
                     yield DeadLetter(*where, Reject.REJECTED_BY_STORE, refused.words)

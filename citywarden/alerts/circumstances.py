@@ -15,6 +15,8 @@ from citywarden.alerts.records import Entry
 from citywarden.alerts.silences import Silence
 from citywarden.model.alert import Alert
 
+FORGET_EVERY_MS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class Manners:
@@ -36,6 +38,12 @@ class Circumstances:
         self._due: dict[Key, int] = {}
         self._seen: tuple[object, ...] = ()
         self._all_due = True
+        self._forgot_ms = 0
+
+    @property
+    def remembered(self) -> int:
+        """Subjects whose turns, or whose end, may still hold something back."""
+        return len(self._turns) + self._inhibitor.remembered
 
     def load(self, connection: Connection, opened: Mapping[Key, Entry], now_ms: int) -> None:
         """Begin with what the database knows."""
@@ -93,11 +101,14 @@ class Circumstances:
 
     def due(self, opened: Iterable[Key], now_ms: int) -> list[Key]:
         """Whom to attend to now: those whose time has come, or all where hours, silences or sources changed."""
+        if abs(now_ms - self._forgot_ms) >= FORGET_EVERY_MS:
+            self._forgot_ms = now_ms
+            forget(self._habit, self._turns, now_ms)
+            self._inhibitor.forget(now_ms)
         asleep = tuple(s.id for s in self._silences if s.starts_ms <= now_ms < s.ends_ms)
         seen = (asleep, self._audience.phase(now_ms))
         if self._all_due or seen != self._seen:
             self._seen, self._all_due = seen, False
-            forget(self._habit, self._turns, now_ms)
             return list(opened)
         return [key for key, at_ms in self._due.items() if at_ms <= now_ms]
 

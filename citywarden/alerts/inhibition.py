@@ -48,6 +48,18 @@ class Inhibitor:
     def longest_linger_ms(self) -> int:
         return max((rule.linger_ms for rule in self._rules), default=0)
 
+    @property
+    def remembered(self) -> int:
+        """Marks that are active, or were lately."""
+        return len(self._active.keys() | self._ended.keys())
+
+    def forget(self, now_ms: int) -> None:
+        """Drop what no longer lingers."""
+        self._active = +self._active
+        over = [m for m, at_ms in self._ended.items() if now_ms - at_ms >= self._rules[m[0]].linger_ms]
+        for mark in over:
+            del self._ended[mark]
+
     def reset(self, opened: Iterable[Alert], ended: Iterable[Alert]) -> None:
         """Begin anew with what is open, and what ended lately."""
         self._sources, self._active, self._ended = {}, Counter(), {}

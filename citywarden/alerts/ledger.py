@@ -78,6 +78,11 @@ class Desk(Lookups):
         self._doubt: Position | None = None
         self._reload()
 
+    @property
+    def remembered(self) -> int:
+        """What is in memory of alerts that are open, or ended lately."""
+        return len(self._open) + self._around.remembered
+
     def follow(self, consumer: str) -> None:
         """Go by the position of this consumer from now on."""
         self._judged = Judged(consumer)

@@ -178,6 +178,7 @@ class Judge:
         if outcome:
             await self._commit(outcome, position)
         self.progress.position = dict(position)
+        self._decoding.passed(RULES_CONSUMER, position)
         self.progress.messages += sum(len(part.messages) for part in parts)
         self.progress.lag_ms = max(0, self._clock_ms() - newest_ms)
         self._dirty = True

@@ -291,3 +291,15 @@ def test_a_silence_may_be_about_lesser_alerts_only(engine: Engine) -> None:
     assert (hold_of(front), hold_of(front, "g2")) == ("silenced", "")
     [kept] = front.read(silences.find).items
     assert kept.matcher == matcher
+
+
+def test_what_came_and_went_long_ago_is_not_remembered(engine: Engine) -> None:
+    """Days of new subjects, each with an alert that ended: only those of the last half hour may still flap."""
+    front = living(engine)
+    for n in range(300):
+        say(front, "minor", n, f"gw{n}", rule="gateway.no_data")
+        say(front, "ok", n + 0.5, f"gw{n}", rule="gateway.no_data")
+        front.tick(NOW_MS + round((n + 0.6) * MINUTE_MS))
+        assert front.remembered <= 35
+    front.tick(NOW_MS + 400 * MINUTE_MS)
+    assert front.remembered == 0

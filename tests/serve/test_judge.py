@@ -147,3 +147,19 @@ async def test_a_batch_that_breaks_the_rules_is_skipped_the_second_time(log: Sql
     assert judge.progress.skipped == 1
     assert judge.progress.position == {0: 1}
     await desk.close()
+
+
+async def test_what_was_judged_and_stored_is_not_remembered(log: SqliteLog, engine_: Engine) -> None:
+    registry = Registry(engine_)
+    desk = AsyncDesk(Desk(engine_, Routes(())), lambda: NOON_MS)
+    decoding = Decoding(Decoder(KINDS, registry.lookup), registry, lambda: NOON_MS)
+    hooks = Hooks(lambda _reports: None, lambda state, _now: state)
+    judge = Judge(log, decoding, registry, desk, Live(KINDS), lambda: NOON_MS, hooks)
+    await judge.restore(fresh)
+    decoding.passed("store", {0: 100})
+    for n in range(30):
+        await log.append([gas(n, 0, 50.0)])
+        await read(judge, log)
+        assert decoding.remembered == 0
+    assert judge.progress.messages == 30
+    await desk.close()
