@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TextIO, TypeVar
 
 import uvloop
@@ -18,6 +18,10 @@ T = TypeVar("T")
 COLLECT = (50_000, 50, 100)
 """Objects before a collection; the defaults cost a quarter of the CPU of a drain (docs/performance.md)."""
 
+TIDY_EVERY_S = 30.0
+TIDY_SHARE = 300
+"""Collecting everything takes at most a three-hundredth of the time."""
+
 
 def wall_ms() -> int:
     """The wall clock, ms since 1970 UTC."""
@@ -26,7 +30,8 @@ def wall_ms() -> int:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run on uvloop, with warnings and errors of all parts as lines on stderr, and a garbage collector that looks
-    less often: a drain makes many objects that live for a moment and none that only it could free.
+    less often: a drain makes many objects that live for a moment and none that only it could free. Whoever runs for
+    long is to `tidy`, as `until_stopped` does.
     """
     gc.set_threshold(*COLLECT)
     logging.basicConfig(level=logging.WARNING, handlers=[log_handler()])
@@ -56,6 +61,24 @@ def settle() -> None:
     gc.freeze()
 
 
+async def tidy(
+    collect: Callable[[], object] = gc.collect,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock_s: Callable[[], float] = time.perf_counter,
+) -> None:
+    """Until cancelled: free now and then what only a collection finds, such as the pages of browsers that have left.
+
+    By count alone (`COLLECT`) that would be as good as never: what lived through one collection, as a page does that
+    is open for a minute, would wait for millions of other objects.
+    """
+    took_s = 0.0
+    while True:
+        await sleep(max(TIDY_EVERY_S, TIDY_SHARE * took_s))
+        began_s = clock_s()
+        collect()
+        took_s = clock_s() - began_s
+
+
 def stop_signal(stop_s: float | None = None) -> asyncio.Event:
     """Set by SIGINT or SIGTERM, from now on: ask for it before telling anybody that it runs. A second signal, or a
     stop that takes longer than `stop_s`, ends the process at once: what was under way is in the log and is done again
@@ -77,12 +100,15 @@ def stop_signal(stop_s: float | None = None) -> asyncio.Event:
 
 
 async def until_stopped(stopped: asyncio.Event, seconds: float | None = None) -> None:
-    """Until the signal, or until `seconds` have passed."""
+    """Until the signal, or until `seconds` have passed; meanwhile the memory is kept tidy."""
+    tidying = asyncio.create_task(tidy(), name="tidy")
     try:
         async with asyncio.timeout(seconds):
             await stopped.wait()
     except TimeoutError:
         pass
+    finally:
+        tidying.cancel()
 
 
 def _leave(why: str, code: int) -> None:
