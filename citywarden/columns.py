@@ -1,18 +1,21 @@
 """A batch of readings of one kind as numpy columns: what the store writes and the rules judge."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Form, JsonScalar, Kind
+from citywarden.seating import Seating, Seats
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.int32]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Columns:
     texts: Mapping[str, NDArray[np.object_]]
     ts_given: Bools | None = None
     """Where False, the message had no time of its own and `ts_ms` is the receive time. None: all had one."""
+    seats: Seats | None = None
+    """The numbers of `devices`, where they have some."""
 
     def __len__(self) -> int:
         return len(self.ts_ms)
@@ -68,7 +73,14 @@ class Columns:
             {name: column[index] for name, column in self.fields.items()},
             {name: column[index] for name, column in self.texts.items()},
             None if self.ts_given is None else self.ts_given[index],
+            self.seats,
         )
+
+    def of_each(self, make: Callable[[Device], T]) -> list[T]:
+        """What `make`, a function that lives on, says of each of `devices`, asked once about those with numbers."""
+        if self.seats is None:
+            return list(map(make, self.devices))
+        return self.seats.seating.of_each(make, self.seats.numbers)
 
 
 def values_at(
@@ -90,8 +102,8 @@ def from_readings(kind: Kind, readings: Sequence[Reading]) -> Columns:
     devices: dict[DeviceKey, Device] = {}
     for reading in readings:
         devices[reading.device.key] = reading.device
-    ordered = sorted(devices)
-    place = {key: i for i, key in enumerate(ordered)}
+    keys = sorted(devices)
+    place = {key: i for i, key in enumerate(keys)}
     device = np.fromiter((place[r.device.key] for r in readings), np.int32, len(readings))
     ts_ms = np.fromiter((r.ts_ms for r in readings), np.int64, len(readings))
     order = np.lexsort((ts_ms, device))
@@ -109,7 +121,7 @@ def from_readings(kind: Kind, readings: Sequence[Reading]) -> Columns:
     given = np.fromiter((r.ts_given for r in readings), np.bool_, len(readings))
     return Columns(
         kind,
-        tuple(devices[key] for key in ordered),
+        tuple(devices[key] for key in keys),
         device[order],
         ts_ms[order],
         received[order],
@@ -123,25 +135,51 @@ def concat(parts: Sequence[Columns]) -> Columns:
     """Several batches of one kind as one, sorted anew; a device known twice is taken as the last batch knows it."""
     if len(parts) == 1:
         return parts[0]
-    devices: dict[DeviceKey, Device] = {d.key: d for part in parts for d in part.devices}
-    ordered = sorted(devices)
-    place = {key: i for i, key in enumerate(ordered)}
-    device = np.concatenate(
-        [np.fromiter((place[d.key] for d in p.devices), np.int32, len(p.devices))[p.device] for p in parts]
-    )
     ts_ms = np.concatenate([p.ts_ms for p in parts])
-    order = np.lexsort((ts_ms, device))
+    devices, device, order, seats = _merged(parts, ts_ms)
     first = parts[0]
     return Columns(
         first.kind,
-        tuple(devices[key] for key in ordered),
-        device[order],
+        devices,
+        device,
         ts_ms[order],
         np.concatenate([p.received_ms for p in parts])[order],
         {name: np.concatenate([p.fields[name] for p in parts])[order] for name in first.fields},
         {name: np.concatenate([p.texts[name] for p in parts])[order] for name in first.texts},
         None if all(p.ts_given is None for p in parts) else np.concatenate([_given(p) for p in parts])[order],
+        seats,
     )
+
+
+def _merged(parts: Sequence[Columns], ts_ms: Ints) -> tuple[tuple[Device, ...], Indices, Ints, Seats | None]:
+    """(devices, device of each row, order of the rows, seats)."""
+    seats = [p.seats for p in parts if p.seats is not None]
+    if len(seats) == len(parts) and all(one.seating is seats[0].seating for one in seats):
+        numbers = np.concatenate([one.numbers[p.device] for one, p in zip(seats, parts, strict=True)])
+        order, device, found = ordered(seats[0].seating, numbers, ts_ms)
+        return found.seating.devices(found.numbers), device, order, found
+    devices: dict[DeviceKey, Device] = {d.key: d for part in parts for d in part.devices}
+    keys = sorted(devices)
+    place = {key: i for i, key in enumerate(keys)}
+    device = np.concatenate(
+        [np.fromiter((place[d.key] for d in p.devices), np.int32, len(p.devices))[p.device] for p in parts]
+    )
+    order = np.lexsort((ts_ms, device))
+    return tuple(devices[key] for key in keys), device[order], order, None
+
+
+def ordered(seating: Seating, numbers: Ints, ts_ms: Ints) -> tuple[Ints, Indices, Seats]:
+    """The order by (device, time) of rows that are of the devices with these numbers; in that order the index of each
+    row's device; and the devices, each once, as they are known last.
+    """
+    if not len(numbers):
+        return np.zeros(0, np.int64), np.zeros(0, np.int32), Seats(seating, numbers)
+    rank = seating.ranks(numbers)
+    order = np.lexsort((ts_ms, rank))
+    rank = rank[order]
+    opens = np.append(True, rank[1:] != rank[:-1])
+    newest = np.maximum.reduceat(numbers[order], np.flatnonzero(opens))
+    return order, np.cumsum(opens, dtype=np.int32) - np.int32(1), Seats(seating, newest)
 
 
 def _given(part: Columns) -> Bools:

@@ -18,6 +18,7 @@ from citywarden.model.case import Case
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kind, Kinds
 from citywarden.model.work import TaskReport
+from citywarden.seating import Places
 
 QUEUE_LIMIT = 1000
 """Changes a slow listener may fall behind before the oldest are dropped and it is told so."""
@@ -72,6 +73,7 @@ class _Table:
         self.kind = kind
         self.slots: dict[DeviceKey, int] = {}
         self.devices: list[Device] = []
+        self._places = Places()
         self.ts_ms: Ints = np.zeros(0, np.int64)
         self.fields: dict[str, Floats] = {q.field: np.zeros(0) for q in kind.numeric}
         self.texts: dict[str, list[str | None]] = {q.field: [] for q in kind.texts}
@@ -92,7 +94,10 @@ class _Table:
         return slot
 
     def update(self, batch: Columns) -> None:
-        place = np.fromiter((self.slot(d) for d in batch.devices), np.int64, len(batch.devices))
+        if batch.seats is not None:
+            place = self._places.find(batch.seats, lambda i: self.slot(batch.devices[i]))
+        else:
+            place = np.fromiter(map(self.slot, batch.devices), np.int64, len(batch.devices))
         slots = place[batch.device]
         newer = batch.ts_ms >= self.ts_ms[slots]
         if not newer.all():

@@ -7,31 +7,42 @@ topic --> route (cached) --> telemetry, event --> JSON --> items of a kind --> C
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, cast
 
 import numpy as np
 
-from citywarden.columns import Columns, Indices, Ints
+from citywarden.columns import Columns, Ints, ordered
 from citywarden.log.contract import Slice
 from citywarden.model.command import CommandResult
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.inputs import PROFILE_NAME, Inputs, inputs_of
-from citywarden.model.kind import Kinds
+from citywarden.model.kind import Kind, Kinds
 from citywarden.model.message import MAX_PAYLOAD_BYTES, Channel, DeadLetter, Reject
+from citywarden.seating import Seating
 from ingest import positions
 from ingest.checks import Checks, Gathered, Item
 from ingest.payload import Refused, parse_all, shorten
 from ingest.results import parse_result
-from ingest.routes import Route, Routes
+from ingest.routes import MAX_ROUTES, READINGS, Route, Routes
 
 MAX_KINDS = 256
 MAX_NAMES = 256
 """Distinct unknown fields counted by name; further ones are counted together."""
 OTHER_NAMES = "(other)"
 
+MIN_OUTDATED = 1000
+"""So many devices may change before all get new numbers."""
+
 Lookup = Callable[[DeviceKey], Device | None]
+
+
+class Changes(Protocol):
+    """What tells of changed devices."""
+
+    def drain(self) -> tuple[Iterable[Device], Iterable[DeviceKey]]:
+        """(devices now different, keys gone) since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +73,49 @@ class Decoded:
     results: tuple[CommandResult, ...] = ()
 
 
-@dataclass(slots=True)
-class _Batch:
-    """The devices of one kind in a slice, in the order they spoke. `twins`: one may be there twice.
-
-    `inputs`: places of devices whose model has names of its own.
+class Decoder:
+    """Decodes slices. `lookup` is asked once per slice and topic, so a change of the registry counts at once; once per
+    topic only after `follow`.
     """
 
-    checks: Checks
-    number: int
-    devices: list[Device] = field(default_factory=list)
-    inputs: dict[int, Inputs] = field(default_factory=dict)
-    twins: bool = False
-
-
-class Decoder:
-    """Decodes slices. `lookup` is asked once per slice and topic, so a change of the registry counts at once."""
-
     def __init__(self, kinds: Kinds, lookup: Lookup) -> None:
-        self.checks = {name: Checks(kind) for name, kind in kinds.items()}
+        self.checks = tuple(Checks(kind) for kind in kinds.values())
         self.lookup = lookup
-        self.routes = Routes(self.checks)
+        self.routes = Routes(kinds)
+        self.seating = Seating()
+        self.places: dict[str, int] = {}
+        """By topic the number of the device whose readings it brings, times MAX_KINDS, plus the number of its kind."""
+        self.inputs: dict[int, Inputs] = {}
+        """By number, of devices whose model has names of its own."""
+        self._kinds = {name: number for number, name in enumerate(kinds)}
+        self._changes: Changes | None = None
         self._names: set[tuple[str, str]] = set()
+
+    def follow(self, changes: Changes) -> None:
+        """From now on remember what `lookup` said until `changes` says that it is another."""
+        self._changes = changes
+
+    def begin(self) -> None:
+        """Forget of topics what may be so no more."""
+        if self._changes is None:
+            self.places.clear()
+        else:
+            changed, gone = self._changes.drain()
+            for key in (*(device.key for device in changed), *gone):
+                for channel in READINGS:
+                    self.places.pop(f"city/{key.tenant}/{key.kind}/{key.id}/{channel}", None)
+        if len(self.places) > MAX_ROUTES or self.seating.outdated > max(MIN_OUTDATED, len(self.seating) // 4):
+            self.places.clear()
+            self.inputs.clear()
+            self.seating = Seating()
+
+    def seat(self, topic: str, device: Device) -> int:
+        """The place of a topic that brings the device's readings."""
+        number = self.seating.seat(device)
+        if PROFILE_NAME in device.profile and (inputs := inputs_of(device.profile[PROFILE_NAME])) is not None:
+            self.inputs[number] = inputs
+        place = self.places[topic] = number * MAX_KINDS + self._kinds[device.kind]
+        return place
 
     def decode(self, part: Slice) -> Decoded:
         """Decode a slice; never raises, whatever the bytes are."""
@@ -101,23 +133,22 @@ class Decoder:
 
 @dataclass(slots=True)
 class _Items:
-    """JSON objects of one kind, as they came: place of the device in its batch, index of the message, number of the
-    item in it or -1 where the message is the item.
+    """JSON objects of one kind, as they came: number of the device, index of the message, number of the item in it or
+    -1 where the message is the item.
     """
 
     values: Sequence[Item]
-    places: Ints
+    devices: Ints
     indices: Ints
     numbers: Ints
 
 
 class _Decoding:
-    """The work on one slice. A topic's place: its device's in the batch, times MAX_KINDS, plus the batch's number."""
+    """The work on one slice."""
 
     def __init__(self, decoder: Decoder, part: Slice) -> None:
         self._decoder = decoder
         self._part = part
-        self._batches: dict[str, _Batch] = {}
         self._aside: dict[str, tuple[Route, Refused | None]] = {}
         self._dead: list[DeadLetter] = []
         self._statuses: list[StatusChange] = []
@@ -126,6 +157,7 @@ class _Decoding:
         self._retained = self._commands = self._unknown_devices = 0
 
     def run(self) -> Decoded:
+        self._decoder.begin()
         columns = self._readings() if self._part.messages else ()
         self._dead.sort(key=lambda letter: (letter.offset, letter.item))
         return Decoded(
@@ -141,10 +173,7 @@ class _Decoding:
 
     def _readings(self) -> Sequence[Columns]:
         topics, payloads, received, retained = zip(*self._part.messages, strict=True)
-        place_of = dict.fromkeys(topics, -1)
-        for topic in place_of:
-            place_of[topic] = self._place(topic)
-        places = np.array([place_of[topic] for topic in topics], np.int64)
+        places = self._places(topics)
         plain = places >= 0
         if any(retained):
             plain &= ~np.array(retained, np.bool_)
@@ -153,19 +182,30 @@ class _Decoding:
         for i in np.flatnonzero(~plain).tolist():
             self._special(i)
         received_ms = np.array(received, np.int64)
+        kinds, devices = places % MAX_KINDS, places // MAX_KINDS
+        mine = [np.flatnonzero(plain & (kinds == number)) for number in range(len(self._decoder.checks))]
         found = []
-        for batch in self._batches.values():
-            mine = np.flatnonzero(plain & (places % MAX_KINDS == batch.number))
-            items = self._items(batch, mine, places[mine] // MAX_KINDS, [payloads[i] for i in mine.tolist()])
+        for number in sorted((i for i, rows in enumerate(mine) if len(rows)), key=lambda i: int(mine[i][0])):
+            checks, rows = self._decoder.checks[number], mine[number]
+            items = self._items(checks, rows, devices[rows], [payloads[i] for i in rows.tolist()])
             if len(items.values):
-                found.append(positions.place(self._columns(batch, items, received_ms)))
+                found.append(positions.place(self._columns(checks, items, received_ms)))
         return found
 
+    def _places(self, topics: Sequence[str]) -> Ints:
+        """The place of each topic, -1 for one whose messages bring no readings now."""
+        found = list(map(self._decoder.places.get, topics))
+        if None in found:
+            fresh = dict.fromkeys(topic for topic, place in zip(topics, found, strict=True) if place is None)
+            for topic in fresh:
+                fresh[topic] = self._place(topic)
+            found = [fresh[topic] if place is None else place for topic, place in zip(topics, found, strict=True)]
+        return np.array(found, np.int64)
+
     def _place(self, topic: str) -> int:
-        """The place of the topic's device in this slice, -1 for a topic whose messages bring no readings now."""
         route = self._decoder.routes.find(topic)
         if route.readings and (known := self._decoder.lookup(route.key)) is not None and known.enabled:
-            return self._seat(route, known)
+            return self._decoder.seat(topic, known)
         refused = route.refused
         if refused is None and not route.command:
             device = self._decoder.lookup(route.key)
@@ -175,20 +215,6 @@ class _Decoding:
                 refused = Refused(Reject.DISABLED_DEVICE, f"{_name(route.key)}: disabled in the registry")
         self._aside[topic] = (route, refused)
         return -1
-
-    def _seat(self, route: Route, device: Device) -> int:
-        """A place for the device in the batch of its kind."""
-        kind = route.key.kind
-        batch = self._batches.get(kind)
-        if batch is None:
-            batch = self._batches[kind] = _Batch(self._decoder.checks[kind], len(self._batches))
-        place = len(batch.devices)
-        if PROFILE_NAME in device.profile and (inputs := inputs_of(device.profile[PROFILE_NAME])) is not None:
-            batch.inputs[place] = inputs
-        if route.twin:
-            batch.twins = True
-        batch.devices.append(device)
-        return place * MAX_KINDS + batch.number
 
     def _special(self, i: int) -> None:
         """A message that is no plain telemetry."""
@@ -232,25 +258,25 @@ class _Decoding:
             given = shorten(message.payload[:60].decode("utf-8", "replace"))
             self._refuse(i, -1, Refused(Reject.WRONG_TYPE, f"status: {given}, expected online or offline"))
 
-    def _items(self, batch: _Batch, mine: Ints, places: Ints, payloads: Sequence[bytes]) -> _Items:
-        """The items of a batch's messages `mine` (indices); what is none is refused."""
+    def _items(self, checks: Checks, mine: Ints, devices: Ints, payloads: Sequence[bytes]) -> _Items:
+        """The items of the messages `mine` (indices) of one kind; what is none is refused."""
         values = parse_all(payloads)
         if set(map(type, values)) <= {dict}:
-            return _Items(cast(list[Item], values), places, mine, np.full(len(mine), -1, np.int64))
+            return _Items(cast(list[Item], values), devices, mine, np.full(len(mine), -1, np.int64))
         rows: list[tuple[Item, int, int, int]] = []
-        for value, place, i in zip(values, places.tolist(), mine.tolist(), strict=True):
+        for value, device, i in zip(values, devices.tolist(), mine.tolist(), strict=True):
             if isinstance(value, dict):
-                rows.append((value, place, i, -1))
+                rows.append((value, device, i, -1))
             elif isinstance(value, list) and value:
                 for k, item in enumerate(value):
                     if isinstance(item, dict):
-                        rows.append((item, place, i, k))
+                        rows.append((item, device, i, k))
                     else:
-                        self._refuse(i, k, batch.checks.check(item, 0))
+                        self._refuse(i, k, checks.check(item, 0))
             elif isinstance(value, list):
                 self._refuse(i, -1, Refused(Reject.EMPTY, "payload: an empty array, expected objects in it"))
             else:
-                self._refuse(i, -1, value if isinstance(value, Refused) else batch.checks.check(value, 0))
+                self._refuse(i, -1, value if isinstance(value, Refused) else checks.check(value, 0))
         items = [item for item, _, _, _ in rows]
         at = np.array([row[1:] for row in rows], np.int64).reshape(-1, 3)
         return _Items(items, at[:, 0], at[:, 1], at[:, 2])
@@ -271,61 +297,44 @@ class _Decoding:
             )
         )
 
-    def _columns(self, batch: _Batch, items: _Items, received_ms: Ints) -> Columns:
+    def _columns(self, checks: Checks, items: _Items, received_ms: Ints) -> Columns:
         """The items as columns sorted by (device, time), without what the checks refuse."""
         values, received = items.values, received_ms[items.indices]
-        if inputs := batch.inputs:
+        if inputs := self._decoder.inputs:
             values = [
-                inputs[place].apply(item) if place in inputs else item
-                for item, place in zip(values, items.places.tolist(), strict=True)
+                inputs[device].apply(item) if device in inputs else item
+                for item, device in zip(values, items.devices.tolist(), strict=True)
             ]
-        found = batch.checks.gather(values, received)
+        found = checks.gather(values, received)
         good = np.ones(len(values), np.bool_)
         for row in np.flatnonzero(found.suspect).tolist():
             item, number = values[row], int(items.numbers[row])
-            refused = batch.checks.check(item, int(received[row]), 1 if number < 0 else 2)
+            refused = checks.check(item, int(received[row]), 1 if number < 0 else 2)
             if refused is not None:
                 good[row] = False
                 self._refuse(int(items.indices[row]), number, refused)
             else:
-                names = (self._decoder.name(batch.checks.kind.name, n) for n in batch.checks.unknown(item))
+                names = (self._decoder.name(checks.kind.name, n) for n in checks.unknown(item))
                 self._unknown.update(names)
-        return _arrange(batch, items.places, received, found, np.flatnonzero(good))
+        return self._arrange(checks.kind, items.devices, received, found, np.flatnonzero(good))
+
+    def _arrange(self, kind: Kind, numbers: Ints, received_ms: Ints, found: Gathered, keep: Ints) -> Columns:
+        """Columns of the rows to keep, sorted; only devices that have one."""
+        order, device, seats = ordered(self._decoder.seating, numbers[keep], found.ts_ms[keep])
+        rows = keep[order]
+        given = found.ts_given[rows]
+        return Columns(
+            kind,
+            seats.seating.devices(seats.numbers),
+            device,
+            found.ts_ms[rows],
+            received_ms[rows],
+            {name: column[rows] for name, column in found.fields.items()},
+            {name: column[rows] for name, column in found.texts.items()},
+            None if given.all() else given,
+            seats,
+        )
 
 
 def _name(key: DeviceKey) -> str:
     return f"{shorten(key.id)} of kind {key.kind}, tenant {shorten(key.tenant)}"
-
-
-def _arrange(batch: _Batch, places: Ints, received_ms: Ints, found: Gathered, keep: Ints) -> Columns:
-    """Columns of the rows to keep, sorted; only devices that have one."""
-    used = np.flatnonzero(np.bincount(places[keep], minlength=len(batch.devices)))
-    devices, rank = _ranked(batch, used.tolist())
-    device = rank[places[keep]]
-    order = np.lexsort((found.ts_ms[keep], device))
-    rows = keep[order]
-    given = found.ts_given[rows]
-    return Columns(
-        batch.checks.kind,
-        devices,
-        device[order],
-        found.ts_ms[rows],
-        received_ms[rows],
-        {name: column[rows] for name, column in found.fields.items()},
-        {name: column[rows] for name, column in found.texts.items()},
-        None if given.all() else given,
-    )
-
-
-def _ranked(batch: _Batch, used: Sequence[int]) -> tuple[tuple[Device, ...], Indices]:
-    """The devices at the used places, each once, in the order of their keys; for each place which of them it is."""
-    devices = batch.devices
-    keys = {place: devices[place].key for place in used}
-    ordered = sorted(used, key=keys.__getitem__)
-    rank = np.full(len(devices), -1, np.int32)
-    if batch.twins:
-        number = {key: i for i, key in enumerate(dict.fromkeys(keys[place] for place in ordered))}
-        rank[ordered] = [number[keys[place]] for place in ordered]
-        return tuple({keys[place]: devices[place] for place in ordered}.values()), rank
-    rank[ordered] = np.arange(len(ordered))
-    return tuple(map(devices.__getitem__, ordered)), rank

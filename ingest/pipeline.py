@@ -48,6 +48,7 @@ class Decoding:
     def __init__(
         self, decoder: Decoder, registry: Registry, clock_ms: Callable[[], int], consumers: int = 2
     ) -> None:  # fmt: skip
+        decoder.follow(registry.watch())
         self._decoder = decoder
         self._registry = registry
         self._clock_ms = clock_ms

@@ -10,13 +10,13 @@ from ingest.payload import Refused, shorten
 
 MAX_ROUTES = 200_000
 _COMMANDS = (Channel.COMMAND, Channel.COMMAND_RESULT)
-_TELEMETRY = (Channel.TELEMETRY, Channel.EVENT)
+READINGS = (Channel.TELEMETRY, Channel.EVENT)
 
 
 class Route(NamedTuple):
     """Where a topic leads. `refused` when no message on it can be taken, whoever sent it.
 
-    `command`: to a device, or its answer. `readings`: from a device of a known kind. `twin`: not its main topic.
+    `command`: to a device, or its answer. `readings`: from a device of a known kind.
     """
 
     channel: Channel | None
@@ -24,11 +24,10 @@ class Route(NamedTuple):
     refused: Refused | None = None
     command: bool = False
     readings: bool = False
-    twin: bool = False
 
 
 class Routes:
-    """Routes by topic. Forgets all of them when there are too many."""
+    """Routes by topic. Forgets all when there are too many; those of readings are not kept: the decoder does."""
 
     def __init__(self, kinds: Collection[str]) -> None:
         self._kinds = kinds
@@ -38,9 +37,12 @@ class Routes:
         """Where the topic leads."""
         route = self._known.get(topic)
         if route is None:
+            route = self._find(topic)
+            if route.readings:
+                return route
             if len(self._known) >= MAX_ROUTES:
                 self._known.clear()
-            route = self._known[topic] = self._find(topic)
+            self._known[topic] = route
         return route
 
     def _find(self, topic: str) -> Route:
@@ -62,4 +64,4 @@ class Routes:
             refused = Refused(Reject.UNKNOWN_KIND, f"{shorten(address.kind)}: expected one of {known}")
             return Route(address.channel, key, refused)
         channel = address.channel
-        return Route(channel, key, None, channel in _COMMANDS, channel in _TELEMETRY, channel is Channel.EVENT)
+        return Route(channel, key, None, channel in _COMMANDS, channel in READINGS)

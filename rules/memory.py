@@ -8,6 +8,7 @@ from citywarden.columns import Ints
 from citywarden.model.alert import Severity
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kind, Kinds
+from citywarden.seating import Seats
 from rules.levels import Levels
 from rules.roster import NEVER_MS, Roster
 from rules.rulebook import NO_DATA, Rule, RuleBook
@@ -29,10 +30,10 @@ class KindState:
         for silence in self.silences.values():
             silence.grow(self.roster.room)
 
-    def enroll(self, devices: Sequence[Device], now_ms: int) -> Ints:
-        """The slot of each device; those not watched yet are from `now_ms` on."""
+    def enroll(self, devices: Sequence[Device], now_ms: int, seats: Seats | None = None) -> Ints:
+        """The slot of each device; those not watched yet are from `now_ms` on. `seats`: their numbers."""
         enrolled, room = self.roster.enrolled, self.roster.room
-        slots = self.roster.slots(devices, now_ms)
+        slots = self.roster.slots(devices, now_ms, seats)
         if self.roster.room != room:
             self.grow()
         if self.roster.enrolled != enrolled:

@@ -8,6 +8,7 @@ from citywarden.columns import Floats, Ints
 from citywarden.coordinates import CRS, to_wgs84
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Form, Kind
+from citywarden.seating import Places, Seats
 from rules.evaluation import Words
 from rules.expression import FieldRef, Node, ProfileRef, WindowRef
 from rules.history import History, Key
@@ -30,7 +31,7 @@ class Roster:
         self.kind = kind
         self.devices: list[Device | None] = []
         self.slot_of: dict[DeviceKey, int] = {}
-        self._slot_by_id: dict[int, int] = {}
+        self._places = Places()
         self._free: list[int] = []
         self.enrolled = 0
         self.interval_ms: Ints = np.zeros(0, np.int64)
@@ -56,20 +57,20 @@ class Roster:
         """How many slots the columns have."""
         return len(self.newest_ms)
 
-    def slots(self, devices: Sequence[Device], now_ms: int) -> Ints:
-        """The slot of each device, watched from `now_ms` on if not yet; changed facts are taken over."""
-        by_id = self._slot_by_id
-        found = [by_id.get(id(device), -1) for device in devices]
-        for i, slot in enumerate(found):
-            if slot < 0:
-                found[i] = self._take_in(devices[i], now_ms)
-        slots = np.array(found, np.int64)
+    def slots(self, devices: Sequence[Device], now_ms: int, seats: Seats | None = None) -> Ints:
+        """The slot of each device, watched from `now_ms` on if not yet; changed facts are taken over. `seats`: their
+        numbers, where they have some.
+        """
+        if seats is not None:
+            slots = self._places.find(seats, lambda i: self._take_in(devices[i]))
+        else:
+            slots = np.array(list(map(self._take_in, devices)), np.int64)
         unwatched = slots[self.watched_ms[slots] == NEVER_MS]
         self.watched_ms[unwatched] = now_ms
         self.enrolled += len(unwatched)
         return slots
 
-    def _take_in(self, device: Device, now_ms: int) -> int:
+    def _take_in(self, device: Device) -> int:
         key = device.key
         slot = self.slot_of.get(key)
         if slot is None:
@@ -80,12 +81,10 @@ class Roster:
                     self._grow(max(64, 2 * slot))
             self.slot_of[key] = slot
         known = self.devices[slot]
-        if known is not None:
-            self._slot_by_id.pop(id(known), None)
-        self.devices[slot] = device
-        self._slot_by_id[id(device)] = slot
-        if known is None or known != device:
-            self._write_facts(slot, device)
+        if known is not device:
+            self.devices[slot] = device
+            if known != device:
+                self._write_facts(slot, device)
         return slot
 
     def _write_facts(self, slot: int, device: Device) -> None:
@@ -122,11 +121,9 @@ class Roster:
         """Free the slots of devices; gives the slots."""
         gone = [slot for key in keys if (slot := self.slot_of.pop(key, None)) is not None]
         for slot in gone:
-            device = self.devices[slot]
-            if device is not None:
-                self._slot_by_id.pop(id(device), None)
             self.devices[slot] = None
         slots = np.array(gone, np.int64)
+        self._places.forget(slots)
         self._free.extend(gone)
         for column in (self.watched_ms, self.newest_ms, *self.value_ms.values(), *self.first_ms.values()):
             column[slots] = NEVER_MS

@@ -15,6 +15,7 @@ import numpy as np
 
 from citywarden.columns import Columns
 from citywarden.model.alert import Finding
+from citywarden.seating import Seats
 from rules import telling
 from rules.frame import frame_of_rows
 from rules.memory import KindState, State, enroll, forget, reconcile, standing, start
@@ -45,8 +46,12 @@ def step(state: State, columns: Columns | None, now_ms: int) -> tuple[State, lis
 def _judge(state: State, part: KindState, columns: Columns, now_ms: int) -> Iterator[Finding]:
     roster = part.roster
     used = columns.device[np.append(True, columns.device[1:] != columns.device[:-1])]
+    devices, seats = columns.devices, columns.seats
+    if len(used) < len(devices):
+        devices = tuple(devices[i] for i in used.tolist())
+        seats = seats and Seats(seats.seating, seats.numbers[used])
     slots = np.full(len(columns.devices), -1, np.int64)
-    slots[used] = part.enroll([columns.devices[i] for i in used.tolist()], max(now_ms, state.started_ms))
+    slots[used] = part.enroll(devices, max(now_ms, state.started_ms), seats)
     timely = columns.ts_ms >= roster.newest_ms[slots[columns.device]]
     if not timely.all():
         columns = columns.take(timely)

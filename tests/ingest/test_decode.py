@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from citywarden.log.contract import Slice
 from citywarden.model.command import Answer
+from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Form
 from citywarden.model.message import MAX_PAYLOAD_BYTES, RawMessage, Reject
-from ingest.decode import MAX_NAMES, OTHER_NAMES, Decoded, Decoder
+from ingest.decode import MAX_NAMES, MIN_OUTDATED, OTHER_NAMES, Decoded, Decoder
 from ingest.payload import parse, parse_all
+from ingest.registry import Watch
 from ingest.timestamps import parse_ts
 from tests.builders import KINDS, NOON_MS, device
 
@@ -195,6 +198,46 @@ def test_a_change_of_the_registry_counts_at_once() -> None:
     assert decoder.decode(part).unknown_devices == 1
     known[gone.key] = gone
     assert decoder.decode(part).columns
+
+
+def test_a_decoder_that_follows_the_registry_asks_again_only_about_what_has_changed() -> None:
+    asked: list[DeviceKey] = []
+    known, watch = dict(KNOWN), Watch()
+
+    def lookup(key: DeviceKey) -> Device | None:
+        asked.append(key)
+        return known.get(key)
+
+    decoder = Decoder(KINDS, lookup)
+    decoder.follow(watch)
+    channels = ((0, "telemetry"), (0, "event"), (1, "telemetry"))
+    messages = [RawMessage(topic("gas", f"gas-{i}", where), b'{"h2s_ppm": 1}', NOON_MS) for i, where in channels]
+    part = Slice(0, 0, tuple(messages))
+    assert [len(decoder.decode(part).columns[0]) for _ in range(3)] == [3, 3, 3]
+    first, second = DeviceKey("t", "gas", "gas-0"), DeviceKey("t", "gas", "gas-1")
+    assert asked == [first, first, second]
+    known[first] = moved = replace(known[first], district="Luohu")
+    watch.note([moved], ())
+    (batch,) = decoder.decode(part).columns
+    assert [one.district for one in batch.devices] == ["Luohu", "Futian"]
+    assert asked[3:] == [first, first]
+    del known[second]
+    watch.note((), [second])
+    assert [one.reason for one in decoder.decode(part).dead] == [Reject.UNKNOWN_DEVICE]
+
+
+def test_devices_that_change_all_the_time_get_new_numbers_in_the_end() -> None:
+    known, watch = dict(KNOWN), Watch()
+    decoder = Decoder(KINDS, known.get)
+    decoder.follow(watch)
+    part = Slice(0, 0, (RawMessage(topic("gas", "gas-0"), b'{"h2s_ppm": 1}', NOON_MS),))
+    first = decoder.seating
+    for i in range(MIN_OUTDATED + 3):
+        known[DEVICES[0].key] = changed = replace(DEVICES[0], name=str(i))
+        watch.note([changed], ())
+        assert decoder.decode(part).columns[0].devices == (changed,)
+    assert decoder.seating is not first
+    assert len(decoder.seating) < 5
 
 
 @pytest.mark.parametrize(

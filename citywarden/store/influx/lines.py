@@ -6,12 +6,12 @@ Numbers are always floats, flags booleans, texts strings, so a field never chang
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import orjson
 
 from citywarden.columns import Bools, Columns, Floats, Ints
+from citywarden.model.device import Device
 from citywarden.model.kind import Form, Quantity
 from citywarden.store.contract import Point
 from citywarden.store.influx.names import escape, measurement, quoted
@@ -32,7 +32,7 @@ def distinct(batch: Columns) -> Bools:
 
 def reading_lines(batch: Columns) -> list[bytes]:
     """One line a reading, in the order of the batch, each with its line feed."""
-    heads = [_head(batch.kind.name, d.id, d.district, d.tenant) for d in batch.devices]
+    heads = batch.of_each(_head)
     template, columns = b"%b " + RECEIVED.encode() + b"=%bi", [_tokens(batch.received_ms)]
     for quantity in batch.kind.quantities:
         key = b"," + escape(quantity.field).encode() + b"="
@@ -61,10 +61,11 @@ def point_lines(points: Sequence[Point]) -> list[bytes]:
     return [(head + fields + time).encode() for (head, time), fields in found.items()]
 
 
-@lru_cache(maxsize=100_000)
-def _head(kind: str, device: str, district: str, tenant: str) -> bytes:
-    tags = {"device": device, "district": district, "tenant": tenant}
-    return (measurement(kind) + "".join(f",{tag}={escape(value)}" for tag, value in tags.items() if value)).encode()
+def _head(device: Device) -> bytes:
+    tags = {"device": device.id, "district": device.district, "tenant": device.tenant}
+    return (
+        measurement(device.kind) + "".join(f",{tag}={escape(value)}" for tag, value in tags.items() if value)
+    ).encode()
 
 
 def _cells(batch: Columns, quantity: Quantity) -> list[bytes]:
