@@ -37,6 +37,8 @@ FAVICON = (
 )
 ANSWER_S = 30.0
 """Pages that read the database first may take that long."""
+TAB_S = 3600.0
+"""What NiceGUI keeps of a browser's tab, which is nothing of ours, goes after so long; it would keep it for 30 days."""
 
 
 def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands | None = None) -> Broadcast:
@@ -104,6 +106,7 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
     if sources.cases is not None:
         add_cases(views)
     pages.on_shutdown(views.stop)
+    pages.storage.max_tab_storage_age = TAB_S
     # NiceGUI's application is the process's: one that served pages before takes no middleware until it is built anew.
     pages.middleware_stack = None
     ui.run_with(

@@ -15,6 +15,8 @@ from dataclasses import replace
 import uvicorn
 from fastapi import FastAPI
 from nicegui import Client
+from nicegui import app as pages
+from nicegui.app.app import prune_tab_storage
 
 from citywarden.model.alert import Severity
 from dashboards.api import mount_api
@@ -55,6 +57,14 @@ def build(city: City, lamps: Lamps | None = None) -> FastAPI:
     async def storm() -> None:
         raise_storm(city)
 
+    @app.post("/_test/prune")
+    async def prune() -> None:
+        """As an hour later: whose browser has not come by then is let go, and so is what is kept of a tab."""
+        Client.prune_instances(client_age_threshold=0.0)
+        for tab in pages.storage._tabs.values():
+            tab.last_modified -= 3601
+        await prune_tab_storage()
+
     @app.post("/_test/quit")
     async def leave() -> None:
         asyncio.get_running_loop().call_later(0.1, os._exit, 0)
@@ -67,6 +77,8 @@ def build(city: City, lamps: Lamps | None = None) -> FastAPI:
             "viewers": len(broadcast.viewers),
             "listeners": len(city.live._listeners),
             "clients": len(Client.instances),
+            "tabs": len(pages.storage._tabs),
+            "kept": sum(isinstance(one, Client) for one in gc.get_objects()),
             "tasks": sum(task.get_name().startswith("console ") for task in asyncio.all_tasks()),
             "figures": city_figures(),
         }

@@ -179,6 +179,8 @@ def test_closed_pages_leave_nothing_behind(browser: BrowserContext, futian: str)
         assert state(futian)["listeners"] == 1
     nothing: list[object] = [0, 0, 0, 0]
     until(lambda: [state(futian)[k] for k in ("viewers", "listeners", "tasks", "clients")], nothing, 20)
+    tell(futian, "prune")
+    assert state(futian)["tabs"] == 0
 
 
 def test_an_empty_city_is_calm(browser: BrowserContext) -> None:
