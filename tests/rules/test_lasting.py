@@ -1,8 +1,10 @@
 """What the rules remember does not grow with the time they run, however much the same devices say."""
 
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from citywarden.columns import Columns, Reading, from_readings
+from citywarden.model.kind import JsonScalar
 from citywarden.serve.prepare import default_rules
 from rules import engine, rulefile, thresholds, work
 from rules.worksettings import WorkSettings
@@ -17,6 +19,18 @@ GAUGES = [device("waterlogging", f"W{n}") for n in range(5)]
 LEAKS = [device("gas", f"G{n}") for n in range(5)]
 
 
+def values_of(kind: str, step: int, tick: int) -> Mapping[str, JsonScalar]:
+    match kind:
+        case "vehicle":
+            moving = {"speed_kmh": 20.0 * (step % 3 > 0), "ignition": step % 4 > 0}
+            return {"lat": 22.54 + 1e-4 * (tick % 50), "lon": 114.05, **moving}
+        case "streetlight":
+            return {"on": tick % 2 == 0, "power_w": 60.0 * (tick % 2), "voltage_v": 200.0 + tick % 70}
+        case "waterlogging":
+            return {"depth_cm": float(tick % 60)}
+    return {"methane_lel_pct": 60.0 if step % 2 else 1.0}
+
+
 def spoken(step: int) -> list[Columns]:
     """Ten minutes of everybody: lamps flicker, water rises and falls, gas leaks and ends, vehicles drive and pause."""
     found = []
@@ -26,14 +40,7 @@ def spoken(step: int) -> list[Columns]:
             for k in range(STEP_S // EVERY_S):
                 tick = step * (STEP_S // EVERY_S) + k
                 at_ms = NOON_MS + tick * EVERY_S * 1000
-                values: dict[str, float | bool | str] = {
-                    "vehicle": {"lat": 22.54 + 1e-4 * (tick % 50), "lon": 114.05, "speed_kmh": 20.0 * (step % 3 > 0),
-                                "ignition": step % 4 > 0},
-                    "streetlight": {"on": tick % 2 == 0, "power_w": 60.0 * (tick % 2), "voltage_v": 200.0 + tick % 70},
-                    "waterlogging": {"depth_cm": float((tick + n) % 60)},
-                    "gas": {"methane_lel_pct": 60.0 if step % 2 else 1.0},
-                }[who.kind]  # fmt: skip
-                readings.append(Reading(who, at_ms, at_ms, values))
+                readings.append(Reading(who, at_ms, at_ms, values_of(who.kind, step, tick + n)))
         found.append(from_readings(KINDS[devices[0].kind], readings))
     return found
 
