@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from citywarden.cli.options import as_json, configured, print_facts, print_json, settings_of
-from citywarden.cli.running import run, stop_signal, until_stopped, wall_ms
+from citywarden.cli.running import run, settle, stop_signal, until_stopped, wall_ms
 from citywarden.sections import Settings
 from citywarden.serve.demo import DemoOptions, Stage, Summary, demo, narrate
 
@@ -41,6 +41,7 @@ async def _demo(settings: Settings, options: DemoOptions) -> Summary:
         stopped = stop_signal()
         _welcome(stage, settings)
         telling = asyncio.create_task(narrate(stage, _say))
+        settle()
         await until_stopped(stopped, options.seconds)
         click.echo("Stopping: waiting until everything sent is judged, stored and delivered ...", err=True)
         summary = await stage.finish()
