@@ -15,6 +15,7 @@ from citywarden.model.errors import HalfDone
 from citywarden.model.wire import timestamp
 from citywarden.provision.handout import Handout
 from citywarden.sections import Settings
+from citywarden.serve.brokers import is_enforced
 from fleet import provisioning
 from ingest.kinds import all_kinds
 
@@ -66,6 +67,7 @@ def add(  # noqa: PLR0913, PLR0917 (one parameter an option)
     click.echo(f"registered {found.tenant}/{found.kind}/{found.id}", err=snippet is not None)
     if handout is not None:
         showing.show(handout)
+        _say_open(settings)
 
 
 async def _add(settings: Settings, device: Device, claim: bool) -> Handout | None:
@@ -92,6 +94,12 @@ def rotate(  # noqa: PLR0913, PLR0917 (one parameter an option)
     showing.check()
     handout = asyncio.run(_rotate(settings, device, kind, tenant))
     print_json(handout.facts()) if as_json else showing.show(handout)
+    _say_open(settings)
+
+
+def _say_open(settings: Settings) -> None:
+    if not is_enforced(settings):
+        click.echo('note: the broker lets everyone in until [mqtt] devices = "credentials"', err=True)
 
 
 async def _rotate(settings: Settings, device: str, kind: str | None, tenant: str | None) -> Handout:

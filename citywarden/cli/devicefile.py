@@ -69,8 +69,8 @@ async def _import(
         ]  # fmt: skip
         if bad:
             return 0
-        gives = opened.enrolment.gives_credentials
-        if gives and not claim and credentials is None:
+        gives, asked = opened.enrolment.gives_credentials, opened.enrolment.enforced
+        if gives and asked and not claim and credentials is None:
             raise click.UsageError(
                 "where shall the passwords go? --credentials OUT.csv, or --claim for devices that claim their own"
             )
@@ -81,7 +81,7 @@ async def _import(
             )
         kept = CredentialsFile(credentials) if credentials is not None else None
         try:
-            issued = await _enrol(opened, [device for _, device in devices], claim)
+            issued = await _enrol(opened, [device for _, device in devices], claim, issue=asked or kept is not None)
         except BaseException:
             if kept is not None:
                 kept.discard()
@@ -92,12 +92,12 @@ async def _import(
         return len(issued)
 
 
-async def _enrol(opened: Office, devices: Sequence[Device], claim: bool) -> Sequence[Credential]:
+async def _enrol(opened: Office, devices: Sequence[Device], claim: bool, issue: bool) -> Sequence[Credential]:
     """All or none."""
     bar = Progress(transient=True, disable=not sys.stderr.isatty(), console=Console(stderr=True))
     with bar:
         task = bar.add_task("registering", total=len(devices))
-        return await opened.enrolment.add(devices, claim, lambda count: bar.advance(task, count))
+        return await opened.enrolment.add(devices, claim, lambda count: bar.advance(task, count), issue)
 
 
 @click.command("export")

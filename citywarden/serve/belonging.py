@@ -15,7 +15,7 @@ from citywarden.provision.book import Book
 from citywarden.provision.claimbook import ClaimBook
 from citywarden.provision.contract import Provisioner
 from citywarden.sections import Settings
-from citywarden.serve.brokers import Brokers, open_brokers, provisioner_of, public_endpoint
+from citywarden.serve.brokers import Brokers, is_enforced, open_brokers, provisioner_of, public_endpoint
 from citywarden.serve.claimoffice import ClaimOffice, Note, claiming
 from citywarden.serve.enrolment import Enrolment
 from citywarden.serve.tables import open_database
@@ -95,5 +95,7 @@ def open_belonging(
     provisioner = provisioner_of(settings, engine, end)
     claims = ClaimBook(engine)
     enrolment = Enrolment(registry, Book(engine), provisioner, clock_ms, public_endpoint(settings), claiming(claims))
-    office = None if provisioner is None else ClaimOffice(enrolment, claims, kinds.keys(), note, clock_ms)
+    enrolment.enforced = is_enforced(settings)
+    claimable = provisioner is not None and enrolment.enforced
+    office = ClaimOffice(enrolment, claims, kinds.keys(), note, clock_ms) if claimable else None
     return Belonging(settings, provisioner, enrolment, office, ended)

@@ -44,9 +44,14 @@ class Brokers:
 
 
 def kind_of(settings: Settings) -> str:
-    """Which provisioner is in force."""
-    own = settings.mqtt.url == "embedded" and settings.mqtt.devices == "credentials"
+    """Which provisioner is in force. The embedded broker's accounts are kept also while it is open to all."""
+    own = settings.mqtt.url == "embedded" and settings.provisioner.kind == "none"
     return "embedded" if own else settings.provisioner.kind
+
+
+def is_enforced(settings: Settings) -> bool:
+    """Whether the broker asks devices for their credentials; the embedded one may be open."""
+    return settings.mqtt.url != "embedded" or settings.mqtt.devices == "credentials"
 
 
 def check(settings: Settings) -> None:
@@ -60,8 +65,8 @@ def check(settings: Settings) -> None:
         problems.append(
             ("provisioner.kind", f'{wanted.kind!r}: expected "embedded" with [mqtt] devices = "credentials"')
         )
-    if wanted.kind == "embedded" and (not own or mqtt.devices != "credentials"):
-        problems.append(("provisioner.kind", '"embedded" needs [mqtt] url = "embedded" and devices = "credentials"'))
+    if wanted.kind == "embedded" and not own:
+        problems.append(("provisioner.kind", '"embedded" needs [mqtt] url = "embedded"'))
     if own and not is_loopback(mqtt.listen_host):
         if mqtt.devices != "credentials":
             problems.append(("mqtt.devices", 'expected "credentials" where the broker listens beyond loopback'))
@@ -120,7 +125,7 @@ async def open_brokers(
     """The configured broker, or the embedded one, started; with a gate before it where devices have credentials."""
     if endpoint is not None:
         return Brokers(endpoint, endpoint, endpoint)
-    if not isinstance(accounts, EmbeddedAccounts):
+    if not isinstance(accounts, EmbeddedAccounts) or not is_enforced(settings):
         broker = await stack.enter_async_context(EmbeddedBroker(mqtt_port))
         return Brokers(broker.endpoint, broker.v5_endpoint, broker.endpoint)
     user, word = "citywarden", secrets.token_urlsafe(24)

@@ -40,7 +40,8 @@ class Enrolment:
     """`provisioner` None: the registry alone. The registry is the caller's: one event loop, or one command, owns it.
 
     `endpoint`: what devices are told to connect to. `claiming`: tenants whose devices may claim, with the password
-    they do it with.
+    they do it with. `enforced` False: the broker lets everyone in; credentials are handed out and kept for the day it
+    does not, and a device may be without.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Enrolment:
         self.endpoint = endpoint
         self._claiming = claiming
         self._password = password
+        self.enforced = True
 
     def handout(self, credential: Credential) -> Handout:
         """A credential with the broker that devices are told to connect to."""
@@ -74,16 +76,18 @@ class Enrolment:
         return self._provisioner is not None
 
     async def add(
-        self, fresh: Sequence[Device], claimed: bool = False, tell: Callable[[int], None] = lambda _count: None
-    ) -> Sequence[Credential]:
+        self, fresh: Sequence[Device], claimed: bool = False, tell: Callable[[int], None] = lambda _count: None,
+        issue: bool = True,
+    ) -> Sequence[Credential]:  # fmt: skip
         """Register devices, all or none, and give them credentials. Raises CitywardenError: nothing has changed.
 
         `claimed`: they get none now, each will claim its own, once. `tell`: hears how many more the broker has taken.
+        `issue` False: they get none, which an open broker allows.
         """
         if claimed:
-            self._told()
+            self._demanded()
         self.registry.add(fresh)
-        if self._provisioner is None:
+        if self._provisioner is None or not issue:
             return []
         if claimed:
             waiting = [Issued(login_of(d.key), "", self._clock_ms(), Pending.CLAIM) for d in fresh]
@@ -119,7 +123,7 @@ class Enrolment:
 
     async def await_claim(self, key: DeviceKey) -> None:
         """Let a device claim anew: what it has is dead, and the next one to prove itself gets the identity."""
-        provisioner = self._told()
+        provisioner = self._demanded()
         self.registry.get(key)
         login = login_of(key)
         await provisioner.remove([login])
@@ -170,6 +174,8 @@ class Enrolment:
         known = await asyncio.to_thread(self._book.all)
         unclaimed = {login for login, issued in known.items() if issued.pending is Pending.CLAIM}
         devices = {login_of(d.key): d.enabled for d in self.registry.all()}
+        if not self.enforced:
+            devices = {login: on for login, on in devices.items() if login in known}
         wanted = [account_of(login, on) for login, on in devices.items() if login not in unclaimed]
         wanted += [account_of(claim_login(tenant)) for tenant in self._claiming()]
         return compare(wanted, await provisioner.list())
@@ -220,6 +226,12 @@ class Enrolment:
         if self._provisioner is None:
             raise CitywardenError(NO_PROVISIONER)
         return self._provisioner
+
+    def _demanded(self) -> Provisioner:
+        """The provisioner of a broker that asks for credentials."""
+        if not self.enforced:
+            raise CitywardenError(NO_PROVISIONER)
+        return self._told()
 
     def _issue(self, logins: Sequence[str]) -> Sequence[Credential]:
         now_ms = self._clock_ms()

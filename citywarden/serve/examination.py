@@ -22,7 +22,7 @@ from citywarden.model.redaction import redact
 from citywarden.sections import Settings
 from citywarden.serve.alerting import guard_of, routing_of
 from citywarden.serve.belonging import examine_accounts
-from citywarden.serve.brokers import kind_of
+from citywarden.serve.brokers import is_enforced, kind_of
 from citywarden.serve.certificates import RENEW, examine_certificates
 from citywarden.serve.exposure import warnings
 from citywarden.serve.occupancy import occupant
@@ -74,7 +74,7 @@ async def examine(settings: Settings, fix: bool = False, now_ms: int | None = No
     if prepared.endpoint is not None:
         endpoint = prepared.endpoint
         tries.append(("mqtt", lambda: _mqtt(endpoint), "check [mqtt] url, user and password, and that the broker runs"))
-    if kind_of(settings) != "none":
+    if kind_of(settings) != "none" and is_enforced(settings):
         examined = partial(examine_accounts, settings, prepared.kinds, lambda: now_ms or 0)
         tries.append(("accounts", examined, "citywarden device sync tells, --repair mends; or check [provisioner]"))
     if settings.grafana.token is not None:

@@ -40,6 +40,25 @@ def lets_in(folder: Path, login: str, password: str) -> bool:
     return kept is not None and kept.lets_in(password, login)
 
 
+def test_an_open_broker_keeps_credentials_for_the_day_it_is_closed(
+    here: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_to_all = ["--data", str(tmp_path / "data")]
+    rows = tmp_path / "rows.csv"
+    rows.write_text("id,kind,tenant\nL1,streetlight,t\nL2,streetlight,t\n")
+    assert run(["device", "import", str(rows), *open_to_all]) == 0, "they may be without"
+    assert run(["device", "add", "g1", "--kind", "gas", "--tenant", "t", "--json", *open_to_all]) == 0
+    first = json.loads(capsys.readouterr().out.partition("\n")[2])["credentials"]["password"]
+    assert run(["device", "rotate", "g1", "--tenant", "t", "--json", *open_to_all]) == 0
+    shown = capsys.readouterr()
+    second = json.loads(shown.out)["password"]
+    assert 'everyone in until [mqtt] devices = "credentials"' in shown.err
+    assert run(["device", "sync", *open_to_all]) == 0
+    assert lets_in(tmp_path, "t/gas/g1", second) and not lets_in(tmp_path, "t/gas/g1", first)
+    assert run(["device", "sync", *here]) == 1, "the gate would not let the lamps in"
+    assert "t/streetlight/L1" in capsys.readouterr().out
+
+
 def test_a_device_is_added_rotated_and_shown(
     here: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -157,7 +157,7 @@ async def test_what_is_wrong_with_a_device_is_said(tmp_path: Path) -> None:
     [
         ({"devices": "credentials", "url": "mqtt://b"}, {}, "mqtt.devices"),
         ({"devices": "credentials"}, {"kind": "dynsec", "username": "a", "password": "b"}, "provisioner.kind"),
-        ({}, {"kind": "embedded"}, "provisioner.kind"),
+        ({"url": "mqtt://127.0.0.1:1883"}, {"kind": "embedded"}, "provisioner.kind"),
         ({"listen_host": "0.0.0.0"}, {}, "mqtt.devices"),
         ({"listen_host": "0.0.0.0", "devices": "credentials"}, {}, "mqtt.cert_file"),
         ({}, {"kind": "emqx", "username": "a", "password": "b"}, "provisioner.url"),
