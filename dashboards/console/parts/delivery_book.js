@@ -29,13 +29,13 @@ export default {
           }}</option></select></div></div>
       <p v-if="targets && !sent.length" class="cw-empty">{{ words.no_deliveries }}</p>
       <div v-else class="cw-panel cw-messages"><button v-for="s in sent" :key="s.id" :data-id="s.id" class="cw-message"
-        @click="$emit('inspect', s.id)"><span class="cw-state" :class="s.state">{{ words[s.state] }}</span>
+        @click="look(s.id)"><span class="cw-state" :class="s.state">{{ words[s.state] }}</span>
         <b :class="s.severity">{{ s.target }}</b><span class="cw-told">{{ happened(s) }} · {{ name(s.place) }} · {{ said(s)
         }}</span><small class="cw-answer">{{ [s.code, s.detail].filter(Boolean).join(' · ') }}</small><small
         class="cw-n">{{ s.attempts }}×</small><time :title="stamp(s.created_ms)">{{ age(s.created_ms) }}</time>
         </button></div>
       <button v-if="more" class="quiet cw-next cw-act" @click="ask(true)">{{ words.load_more }}</button>
-      <dialog ref="dialog" class="cw-dialog cw-wide" @close="seen = null; remember()"><form v-if="seen"
+      <dialog ref="dialog" class="cw-dialog cw-wide" @close="seen = wanted = null; remember()"><form v-if="seen"
         method="dialog"><h3><span class="cw-state" :class="seen.state">{{ words[seen.state] }}</span>{{ seen.target }}
         <small>{{ seen.format }}</small></h3>
         <p class="cw-summary"><a :href="path('/alerts/' + encodeURIComponent(seen.alert))">{{ happened(seen) }} · {{
@@ -61,13 +61,14 @@ export default {
     rules: Boolean },
   data() {
     const asked = new URLSearchParams(location.search);
-    return { target: asked.get("target") ?? "", state: asked.get("state") ?? "", seen: null, notice: "", limit: PIECE };
+    return { target: asked.get("target") ?? "", state: asked.get("state") ?? "", seen: null, wanted: null, notice: "",
+      limit: PIECE };
   },
   mounted() {
     const id = new URLSearchParams(location.search).get("id");
     this.$nextTick(() => {
       this.ask();
-      if (id) this.$emit("inspect", id);
+      if (id) this.look(id);
     });
   },
   unmounted() {
@@ -91,7 +92,13 @@ export default {
       }
       history.replaceState(null, "", url);
     },
+    look(id) {
+      this.wanted = id;
+      this.$emit("inspect", id);
+    },
     inspected(message) {
+      // An answer that comes after the window was closed must not open it again.
+      if (message.id !== this.wanted) return;
       if (this.seen?.id !== message.id) this.notice = "";
       this.seen = message;
       this.remember();
@@ -101,7 +108,7 @@ export default {
       this.notice = this.words[key] ?? key;
       clearTimeout(this.fading);
       this.fading = setTimeout(() => (this.notice = ""), 5000);
-      if (this.seen) this.$emit("inspect", this.seen.id);
+      if (this.seen) this.look(this.seen.id);
     },
   },
 };
