@@ -11,7 +11,7 @@ from typing import cast, get_args
 from pydantic import BaseModel, ValidationError
 
 from citywarden.model.errors import ConfigurationError, Problem
-from citywarden.model.redaction import redact_tree
+from citywarden.model.redaction import HIDDEN, redact_tree
 from citywarden.sections import Settings
 
 ENVIRONMENT_PREFIX = "CITYWARDEN__"
@@ -104,7 +104,7 @@ def _read_secret_files(node: Tree, base: Path, problems: list[Problem], where: s
 
 def _explain(message: str, kind: str, given: object, path: str) -> str:
     secret = path.rsplit(".", 1)[-1] in _SECRETS
-    shown = "***" if secret else repr(given)[:80]
+    shown = HIDDEN if secret else repr(given)[:80]
     if kind == "extra_forbidden":
         return "unknown key" + _nearest(path)
     if kind == "missing":

@@ -11,7 +11,7 @@ from rules.datum import misread
 from rules.distance import farthest
 from rules.examination import Case, Court, examine
 from rules.points import ACCURATE, History
-from rules.sums import Sums, add_up
+from rules.sums import add_up
 from rules.tasktable import TaskTable
 
 _BLOCK_ROWS = 30_000
@@ -47,7 +47,7 @@ def _reports(court: Court, case: Case, now_ms: int) -> list[TaskReport]:
     sums = add_up(court, case)
     coarse = _too_coarse(court, case)
     deviation = farthest(court, case.which, case.points, case.steps, case.located.distance_m)
-    suspect = _suspect(court, case, sums)
+    suspect = _suspect(court, case)
     reports = []
     for k, number in enumerate(case.which.tolist()):
         task = court.table.tasks[number]
@@ -130,7 +130,7 @@ def _too_coarse(court: Court, case: Case) -> Bools:
     return np.asarray(2 * wide > np.bincount(steps.task, counted, count))
 
 
-def _suspect(court: Court, case: Case, sums: Sums) -> set[int]:
+def _suspect(court: Court, case: Case) -> set[int]:
     """Tasks that cover nothing because track and plan are in different datums."""
     far = case.located.distance_m > court.settings.deviation_m
     task, count = case.steps.task, len(case.which)

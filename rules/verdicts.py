@@ -44,11 +44,11 @@ def task_episodes(court: Court, standing: Standing, history: History) -> tuple[E
         return tuple(episodes)
     report = judged.report
     if _lacks(court, task, report):
-        episodes.append(_missed(court, task, report, None))
+        episodes.append(_missed(task, report, None))
     elif judged.last_ms > task.end_ms:
         before = _at_window_end(court, standing.number, history).report
         if _lacks(court, task, before):
-            episodes.append(_missed(court, task, before, judged.last_ms))
+            episodes.append(_missed(task, before, judged.last_ms))
     if standing.final:
         if "short_duration" in report.reasons and task.min_duration_s is not None:
             found = (report.work_duration_s / 60, task.min_duration_s / 60, "min")
@@ -71,7 +71,7 @@ def _at_window_end(court: Court, number: int, history: History) -> Judged:
     return judge(ended, np.array([number]), history, int(table.end_ms[number]))[0]
 
 
-def _missed(court: Court, task: Task, report: TaskReport, cleared_ms: int | None) -> Episode:
+def _missed(task: Task, report: TaskReport, cleared_ms: int | None) -> Episode:
     rule = "route.missed"
     missed = sum(run.length_m for run in report.missed)
     coverage = (report.coverage_pct, task.min_coverage_pct, "%")

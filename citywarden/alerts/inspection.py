@@ -11,9 +11,8 @@ from citywarden.alerts.formats import FORMATS
 from citywarden.alerts.outbox import Delivery
 from citywarden.alerts.pace import letter_of
 from citywarden.alerts.target import Target
-from citywarden.model.redaction import redact
+from citywarden.model.redaction import HIDDEN, redact
 
-BLOT = "***"
 LONGEST = 64 * 1024
 """As much of a body is shown, in characters."""
 
@@ -38,10 +37,10 @@ def blot_url(url: str) -> str:
     user, at, host = parts.netloc.rpartition("@")
     if at:
         name, colon, _ = user.partition(":")
-        host = f"{name}{colon and ':' + BLOT}@{host}"
-    path = "/".join(BLOT if _TOKEN.fullmatch(part) else part for part in parts.path.split("/"))
+        host = f"{name}{colon and ':' + HIDDEN}@{host}"
+    path = "/".join(HIDDEN if _TOKEN.fullmatch(part) else part for part in parts.path.split("/"))
     asked = parse_qsl(parts.query, keep_blank_values=True)
-    query = "&".join(f"{k}={quote(v, safe='@,./') if k in _OPEN_PARTS else BLOT}" for k, v in asked)
+    query = "&".join(f"{k}={quote(v, safe='@,./') if k in _OPEN_PARTS else HIDDEN}" for k, v in asked)
     return redact(urlunsplit((parts.scheme, host, path, query, "")))
 
 
@@ -52,7 +51,7 @@ def look(target: Target, together: Sequence[Delivery], now_ms: int) -> Seen:
     except ValueError as error:
         return Seen(blot_url(target.url), {}, f"cannot be written as {target.format}: {error}")
     headers = {**request.headers, **target.headers}
-    shown = {name: BLOT if _SECRET_HEADER.search(name) else redact(value) for name, value in headers.items()}
+    shown = {name: HIDDEN if _SECRET_HEADER.search(name) else redact(value) for name, value in headers.items()}
     return Seen(blot_url(target.url), shown, _text(request.body, shown))
 
 
@@ -68,7 +67,7 @@ def _text(body: bytes, headers: Mapping[str, str]) -> str:
     if "json" in kind:
         tree = orjson.loads(body)
         if isinstance(tree, dict) and "sign" in tree:
-            tree["sign"] = BLOT
+            tree["sign"] = HIDDEN
         text = orjson.dumps(tree, option=orjson.OPT_INDENT_2).decode()
     text = redact(text)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -21,7 +21,7 @@ from citywarden.cases.rates import By
 from citywarden.cases.tablefile import parse_limit, parse_table
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
 from citywarden.model.case import Case, CaseQuery, Deed, Limit, Report, Source, Stage, Step, Why
-from citywarden.model.casebody import case_body, event_body, evidence_body, rates_body
+from citywarden.model.casebody import case_body, rates_body, whole_body
 from citywarden.model.errors import CitywardenError, ConfigurationError, Problem
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
@@ -95,7 +95,7 @@ def show(case: str, tenant: str | None, config: Path | None, data: Path | None, 
     files = desk.ledger.read(partial(archive.evidence, case_id=found.id))
     body = case_body(found, now_ms)
     if as_json:
-        print_json(body | {"history": list(map(event_body, events)), "evidence": list(map(evidence_body, files))})
+        print_json(whole_body(found, events, files, now_ms))
         return
     plain = {name: value for name, value in body.items() if isinstance(value, str | int) and value not in ("", 0)}
     print_facts(plain | {"due": _due(found), "": _standing(found, now_ms)})

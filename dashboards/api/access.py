@@ -17,7 +17,6 @@ from dashboards.api.record import csv_lines, entry_body
 from dashboards.api.rights import Administrator, Viewer, visit_of
 from dashboards.api.shapes import Listed, Timestamp
 from dashboards.gate import Access
-from dashboards.sources import Sources
 
 RoleWord = Literal["viewer", "dispatcher", "supervisor", "administrator"]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
@@ -138,17 +137,17 @@ class EntryBody(BaseModel):
     digest: str
 
 
-def access(sources: Sources, gate: Access) -> APIRouter:
+def access(gate: Access) -> APIRouter:
     """Routes of the way in."""
     router = APIRouter(prefix="/api/v1", tags=["access"])
-    _own(router, sources, gate)
+    _own(router, gate)
     _users(router, gate)
-    _tokens(router, sources, gate)
+    _tokens(router, gate)
     _record(router, gate)
     return router
 
 
-def _own(router: APIRouter, sources: Sources, gate: Access) -> None:
+def _own(router: APIRouter, gate: Access) -> None:
     @router.post("/login", response_model=MeBody)
     async def login(given: Credentials, request: Request, response: Response) -> dict[str, object]:
         """Begin a session; the answer sets its cookie. 429 with Retry-After after too many failures."""
@@ -217,7 +216,7 @@ def _users(router: APIRouter, gate: Access) -> None:
         return Response(status_code=204)
 
 
-def _tokens(router: APIRouter, sources: Sources, gate: Access) -> None:
+def _tokens(router: APIRouter, gate: Access) -> None:
     @router.get("/tokens", response_model=Listed[TokenBody])
     async def tokens(who: Administrator) -> dict[str, object]:
         """The keys of programs, newest first, without their secrets."""

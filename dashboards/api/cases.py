@@ -12,9 +12,8 @@ from citywarden.model.casebody import (
     CaseBody,
     RatesBody,
     case_body,
-    event_body,
-    evidence_body,
     rates_body,
+    whole_body,
 )
 from citywarden.model.casedesk import Cases
 from citywarden.model.errors import NotFound
@@ -109,9 +108,8 @@ def _one(router: APIRouter, sources: Sources, desk: Cases) -> None:
     async def one(id: Word, who: Viewer) -> dict[str, object]:
         """A case by id or number: with its history, its files, and the steps the asker can take now."""
         case = await desk.get(id)
-        return case_body(case, sources.now_ms()) | {
-            "history": [event_body(event) for event in await desk.history(case.id)],
-            "evidence": [evidence_body(file) for file in await desk.evidence(case.id)],
+        history, files = await desk.history(case.id), await desk.evidence(case.id)
+        return whole_body(case, history, files, sources.now_ms()) | {
             "steps": [{"step": step, "reasons": desk.reasons(step)} for step in desk.possible(case, who.role)],
             "left_ms": desk.left_ms(case.deadline) if case.deadline else None,
         }

@@ -67,7 +67,7 @@ def build_api(sources: Sources) -> FastAPI:
         api.include_router(cases(sources, sources.cases))
         api.include_router(evidence(sources, sources.cases))
     if sources.access is not None:
-        api.include_router(access(sources, sources.access))
+        api.include_router(access(sources.access))
     if sources.enrolment is not None:
         api.include_router(enrolment(sources, sources.enrolment))
     if sources.commands is not None:
