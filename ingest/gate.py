@@ -11,40 +11,28 @@ import asyncio
 import logging
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self, cast
 
-from citywarden.model.credential import Rights, narrowed
+from citywarden.model.credential import narrowed
 from citywarden.model.errors import Unavailable
-from ingest.connectpacket import (
-    CONNECT,
-    LEVEL_5,
-    PUBLISH,
-    SUBSCRIBE,
-    Connect,
-    Malformed,
-    connack,
-    frame,
-    parse_connect,
-    parse_subscribe,
-    puback,
-    suback,
-)
+from ingest.connectpacket import CONNECT, LEVEL_5, Connect, Malformed, connack, frame, parse_connect
 from ingest.endpoint import Endpoint
+from ingest.sieve import Seam, Sieve
 
 CONNECT_BYTES = 16 * 1024
 """Longest CONNECT: a will of some size, no more."""
 CONNECT_S = 10.0
-MAX_HELD = 1024 * 1024
-"""Longest SUBSCRIBE or other packet that must be seen whole."""
 MAX_SESSIONS = 10_000
 
 _log = logging.getLogger(__name__)
 
 
-Judge = Callable[[str, str, str], Awaitable[bool]]
-"""(login, password, client id) -> may it connect? Raises Unavailable when that cannot be found out now."""
+Judge = Callable[[str, str, str], Awaitable[int | None]]
+"""(login, password, client id) -> the revision of the account that lets it in, None when nothing does. Raises
+Unavailable when that cannot be found out now.
+"""
 
 
 class Gate:
@@ -99,6 +87,11 @@ class Gate:
             device.end()
         return len(ended)
 
+    def renew(self, revisions: Mapping[str, int]) -> int:
+        """Accounts have changed: end the sessions of those that were let in by an older revision; returns how many."""
+        found = [(device, at) for login, at in revisions.items() for device in self._sessions.get(login, ())]
+        return sum(device.renew(at) for device, at in found)
+
     def enter(self, device: "_Device") -> bool:
         """Count a connection; False when there are too many."""
         if len(self._all) >= MAX_SESSIONS:
@@ -134,13 +127,11 @@ class _Device(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._broker: _Broker | None = None
         self.partner: _Broker | None = None
+        self._sieve: Sieve | None = None
         self._held = b""
-        self._passing = 0
-        self._dropping = 0
-        self._level = 0
         self._login = ""
-        self._rights = Rights(frozenset(), frozenset())
-        self._topics: frozenset[bytes] = frozenset()
+        self._revision: int | None = None
+        self._demanded = 0
         self._asking: asyncio.Task[None] | None = None
         self._waited: asyncio.TimerHandle | None = None
 
@@ -184,8 +175,18 @@ class _Device(asyncio.Protocol):
             self._transport.close()
 
     def write(self, data: bytes) -> None:
-        if self._transport is not None:
+        if data and self._transport is not None:
             self._transport.write(data)
+
+    def renew(self, revision: int) -> bool:
+        """Its account is now at `revision`: hang up, if it was let in by an older one."""
+        if self._revision is None:
+            self._demanded = max(self._demanded, revision)
+            return False
+        if self._revision < revision:
+            self.end()
+            return True
+        return False
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -219,16 +220,16 @@ class _Device(asyncio.Protocol):
         self._login = login
         self._gate.admit(self, login)
         try:
-            admitted = bool(login) and await self._gate.judge(login, password, connect.client_id)
-            if not admitted:
+            revision = await self._gate.judge(login, password, connect.client_id) if login else None
+            if revision is None or revision < self._demanded:
                 self._refuse(connect.level, 4, login, connect.client_id)
                 return
+            self._revision = revision
             rights = narrowed(login, connect.client_id)
             if connect.will_topic is not None and connect.will_topic not in rights.publish:
                 self._refuse(connect.level, 5, login, connect.will_topic)
                 return
-            self._level, self._rights = connect.level, rights
-            self._topics = frozenset(topic.encode() for topic in rights.publish)
+            self._sieve = Sieve(rights, connect.level)
             await self._reach(connect)
         except (OSError, Unavailable) as error:
             _log.warning("MQTT gate: %s", error)
@@ -256,79 +257,13 @@ class _Device(asyncio.Protocol):
         self.finish()
 
     def _pass(self, data: bytes) -> None:
-        """Pass on what may pass, in runs as long as they are."""
-        assert self._broker is not None
-        if self._held:
-            data, self._held = self._held + data, b""
-        size = len(data)
-        at = begin = 0
-        if self._passing:
-            at = min(self._passing, size)
-            self._passing -= at
-        elif self._dropping:
-            at = begin = min(self._dropping, size)
-            self._dropping -= at
-        while at < size:
-            found = frame(data, at)
-            if found is None:
-                break
-            inside, end = found
-            sort = data[at] & 0xF0
-            if sort == PUBLISH:
-                named = inside + 2
-                if size < named:
-                    break
-                topic_end = named + int.from_bytes(data[inside:named])
-                if topic_end > end:
-                    raise Malformed("a topic beyond the packet")
-                if size < min(end, topic_end + 2):
-                    break
-                # An empty topic stands for an alias, which a message that has passed has set.
-                if data[named:topic_end] in self._topics or (named == topic_end and self._level == LEVEL_5):
-                    at = end
-                    continue
-                self._broker.write(data[begin:at])
-                self._deny(data[at], data[named:topic_end], data[topic_end : topic_end + 2])
-                at = begin = end
-                continue
-            if size < end and end - at <= MAX_HELD:
-                break
-            if end - at > MAX_HELD or sort == CONNECT:
-                raise Malformed("a packet that cannot be")
-            if sort == SUBSCRIBE and not self._may_subscribe(data[inside:end]):
-                self._broker.write(data[begin:at])
-                begin = end
-            at = end
-        if at > size:
-            if begin >= at:
-                self._dropping = at - size
-                begin = size
-            else:
-                self._passing = at - size
-            at = size
-        if at > begin:
-            self._broker.write(data[begin:at] if begin or at < size else data)
-        if at < size:
-            self._held = data[at:]
-
-    def _deny(self, first: int, topic: bytes, packet_id: bytes) -> None:
-        """A message that may not pass. QoS 2 would need a conversation of its own: the connection ends instead."""
-        self._gate.refuse("refused publication", self._login, topic.decode("utf-8", "replace"))
-        qos = first >> 1 & 3
-        if qos > 1:
-            raise Malformed("QoS 2 where nothing may be published")
-        if qos == 1 and self._broker is not None:
-            self._broker.answer(puback(self._level, int.from_bytes(packet_id)))
-
-    def _may_subscribe(self, contents: bytes) -> bool:
-        asked = parse_subscribe(contents, self._level)
-        wrong = [one for one in asked.filters if one not in self._rights.subscribe]
-        if not wrong:
-            return True
-        self._gate.refuse("refused subscription", self._login, ", ".join(wrong))
-        if self._broker is not None:
-            self._broker.answer(suback(self._level, asked))
-        return False
+        assert self._broker is not None and self._sieve is not None
+        found = self._sieve.sift(data)
+        for run in found.passed:
+            self._broker.write(run)
+        for what, topic in found.refused:
+            self._gate.refuse(what, self._login, topic)
+        self._broker.answer(found.answers)
 
 
 class _Broker(asyncio.Protocol):
@@ -337,9 +272,7 @@ class _Broker(asyncio.Protocol):
     def __init__(self, device: _Device) -> None:
         self._device = device
         self._transport: asyncio.Transport | None = None
-        self._answers: list[bytes] = []
-        self._rest = 0
-        self._head = b""
+        self._seam = Seam()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -367,32 +300,9 @@ class _Broker(asyncio.Protocol):
         if data and self._transport is not None:
             self._transport.write(data)
 
-    def answer(self, packet: bytes) -> None:
-        """Say something in the broker's place, between two of its packets."""
-        if self._rest or self._head:
-            self._answers.append(packet)
-        else:
-            self._device.write(packet)
+    def answer(self, packets: Sequence[bytes]) -> None:
+        """Say something in the broker's place."""
+        self._device.write(self._seam.answer(packets))
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on, keeping track of where packets end."""
-        at, size = 0, len(data)
-        while at < size:
-            if self._rest:
-                step = min(self._rest, size - at)
-                self._rest -= step
-                at += step
-            else:
-                known = self._head + data[at : at + 5 - len(self._head)]
-                found = frame(known, 0)
-                if found is None:
-                    self._head = known
-                    break
-                at += found[0] - len(self._head)
-                self._rest, self._head = found[1] - found[0], b""
-            if self._answers and not self._rest and not self._head:
-                self._device.write(data[:at] + b"".join(self._answers))
-                data, at, size = data[at:], 0, size - at
-                self._answers.clear()
-        if data:
-            self._device.write(data)
+        self._device.write(self._seam.pass_on(data))

@@ -1,7 +1,7 @@
 """The embedded broker's accounts: a table that its gate reads, in whichever process it runs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -22,6 +22,7 @@ class Kept:
     client_id: str | None
     digest: str
     allowed: bool
+    revision: int
 
     def lets_in(self, password: str, client_id: str) -> bool:
         """Whether this password and client id are the account's."""
@@ -69,14 +70,13 @@ class EmbeddedAccounts:
         query = select(accounts).where(accounts.c.login == login, accounts.c.removed.is_(False))
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else Kept(row.login, row.client_id, row.digest, row.allowed)
+        return None if row is None else Kept(row.login, row.client_id, row.digest, row.allowed, row.revision)
 
-    def changed_since(self, revision: int) -> tuple[Sequence[str], int]:
-        """(logins whose sessions may be over, the newest revision), seen from `revision`."""
+    def changed_since(self, revision: int) -> Mapping[str, int]:
+        """Accounts that have changed after `revision`, each with its own: sessions under an older one are over."""
         query = select(accounts.c.login, accounts.c.revision).where(accounts.c.revision > revision)
         with self._engine.connect() as connection:
-            rows = connection.execute(query).all()
-        return [row.login for row in rows], max((row.revision for row in rows), default=revision)
+            return {row.login: row.revision for row in connection.execute(query)}
 
     def revision(self) -> int:
         """The newest revision there is."""

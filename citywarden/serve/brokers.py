@@ -139,10 +139,10 @@ async def open_brokers(
     return Brokers(gate.endpoint, inner_v5, inner, gate, lambda: _watch(accounts, gate))
 
 
-def _judge(accounts: EmbeddedAccounts) -> Callable[[str, str, str], Awaitable[bool]]:
-    async def judge(login: str, password: str, client_id: str) -> bool:
+def _judge(accounts: EmbeddedAccounts) -> Callable[[str, str, str], Awaitable[int | None]]:
+    async def judge(login: str, password: str, client_id: str) -> int | None:
         kept = await asyncio.to_thread(accounts.find, login)
-        return kept is not None and kept.lets_in(password, client_id)
+        return kept.revision if kept is not None and kept.lets_in(password, client_id) else None
 
     return judge
 
@@ -152,8 +152,9 @@ async def _watch(accounts: EmbeddedAccounts, gate: Gate) -> None:
     revision = await asyncio.to_thread(accounts.revision)
     while True:
         await asyncio.sleep(LOOK_S)
-        changed, revision = await asyncio.to_thread(accounts.changed_since, revision)
-        if changed and (ended := gate.cut(changed)):
+        changed = await asyncio.to_thread(accounts.changed_since, revision)
+        revision = max(changed.values(), default=revision)
+        if ended := gate.renew(changed):
             _log.info("MQTT gate: %d sessions ended, their accounts have changed", ended)
 
 

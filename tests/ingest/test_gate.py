@@ -23,10 +23,13 @@ G1, G2, CLAIM = "t/gas/g1", "t/gas/g2", "t/claim"
 PASSWORDS = {G1: "one", G2: "two", CLAIM: "both"}
 
 
-async def judge(login: str, password: str, client_id: str) -> bool:
+REVISION = 7
+
+
+async def judge(login: str, password: str, client_id: str) -> int | None:
     if login == "t/gas/later":
         raise Unavailable("the database is away")
-    return PASSWORDS.get(login) == password and client_id.startswith(login)
+    return REVISION if PASSWORDS.get(login) == password and client_id.startswith(login) else None
 
 
 @asynccontextmanager
@@ -110,6 +113,44 @@ async def test_a_will_must_be_the_devices_own_and_a_cut_session_leaves_it() -> N
             assert list(gate.sessions()) == [G1]
             assert gate.cut([G1, G2]) == 1
             assert [m.payload for m in await reader.wait_for(2)] == [b"online", b"offline"]
+
+
+async def test_a_changed_account_ends_the_sessions_it_was_not_asked_for() -> None:
+    async with gated() as (gate, _), client(gate, G1) as device:
+        assert gate.renew({G1: REVISION, G2: REVISION + 1}) == 0
+        await device.publish(f"city/{G1}/telemetry", b"1", qos=1)
+        assert gate.renew({G1: REVISION + 1}) == 1
+        with pytest.raises(aiomqtt.MqttError):
+            async for _ in device.messages:
+                pass
+
+
+@pytest.mark.parametrize(("changed", "is_let_in"), [(REVISION, True), (REVISION + 1, False)])
+async def test_an_account_that_changes_while_it_is_judged(changed: int, is_let_in: bool) -> None:
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    async def slow(login: str, password: str, client_id: str) -> int | None:
+        asked.set()
+        await told.wait()
+        return await judge(login, password, client_id)
+
+    async with EmbeddedBroker(users={"inner": "secret"}) as broker:
+        inner = Endpoint("127.0.0.1", broker.port, "inner", "secret")
+        async with Gate(slow, inner, inner) as gate:
+            speaking = asyncio.create_task(_speak(gate, G1))
+            await asked.wait()
+            assert gate.renew({G1: changed}) == 0
+            told.set()
+            assert await speaking is is_let_in
+
+
+async def _speak(gate: Gate, login: str) -> bool:
+    try:
+        async with client(gate, login) as device:
+            await device.publish(f"city/{login}/telemetry", b"1", qos=1)
+    except aiomqtt.MqttError:
+        return False
+    return True
 
 
 async def test_whoever_claims_reads_its_own_answer_only() -> None:
