@@ -5,12 +5,12 @@ The type is what the first bytes say, never a name. A file appears under its nam
 
 import asyncio
 import hashlib
-import os
 from collections.abc import AsyncIterable, Callable, Set
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from citywarden.durability import settle
 from citywarden.model.errors import CitywardenError, NotFound
 
 MOST_NAME = 120
@@ -129,19 +129,11 @@ class EvidenceStore:
         """Have a whole file on disk, then give it its name; one that is there already has the same content."""
         place = self._place(sha256)
         place.parent.mkdir(exist_ok=True, mode=0o700)
-        _sync(path)
+        settle(path)
         path.replace(place)
-        _sync(place.parent)
+        settle(place.parent)
 
     def _place(self, sha256: str) -> Path:
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
             raise NotFound("no such file")
         return self.folder / sha256[:2] / sha256
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

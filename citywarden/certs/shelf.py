@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from citywarden.durability import settle
 from citywarden.model.errors import CitywardenError
 
 SECRET_MODE = 0o600
@@ -72,7 +73,7 @@ class Shelf:
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise CitywardenError(f"{file}: {error.strerror}") from None
-        _settle(file.parent)
+        settle(file.parent)
         return file
 
     def write_folder(self, folder: Path, files: Mapping[str, tuple[bytes, int]]) -> Path:
@@ -96,7 +97,7 @@ class Shelf:
                 old.rename(folder)
             raise CitywardenError(f"{folder}: {error.strerror}") from None
         shutil.rmtree(old, ignore_errors=True)
-        _settle(folder.parent)
+        settle(folder.parent)
         return folder
 
     def journal(self) -> dict[str, Issued]:
@@ -146,11 +147,3 @@ def _write(file: Path, content: bytes, mode: int) -> None:
         opened.write(content)
         opened.flush()
         os.fsync(opened.fileno())
-
-
-def _settle(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,7 +17,7 @@ from citywarden.provision.contract import Provisioner
 from citywarden.sections import Settings
 from citywarden.serve.brokers import Brokers, is_enforced, open_brokers, provisioner_of, public_endpoint
 from citywarden.serve.claimoffice import ClaimOffice, Note, claiming
-from citywarden.serve.enrolment import Enrolment
+from citywarden.serve.enrolment import Enrolment, Entrance
 from citywarden.serve.tables import open_database
 from ingest.endpoint import Endpoint
 from ingest.registry import Registry
@@ -94,8 +94,8 @@ def open_belonging(
 
     provisioner = provisioner_of(settings, engine, end)
     claims = ClaimBook(engine)
-    enrolment = Enrolment(registry, Book(engine), provisioner, clock_ms, public_endpoint(settings), claiming(claims))
-    enrolment.enforced = is_enforced(settings)
+    entrance = Entrance(public_endpoint(settings), is_enforced(settings))
+    enrolment = Enrolment(registry, Book(engine), provisioner, clock_ms, entrance, claiming(claims))
     claimable = provisioner is not None and enrolment.enforced
     office = ClaimOffice(enrolment, claims, kinds.keys(), note, clock_ms) if claimable else None
     return Belonging(settings, provisioner, enrolment, office, ended)

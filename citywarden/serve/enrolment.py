@@ -24,7 +24,19 @@ NO_PROVISIONER = 'no broker is told about devices: set [provisioner] kind, or [m
 
 PART = 500
 """Accounts put at once, so that a long import can be watched."""
+
+
 LOCAL_BROKER = Endpoint("127.0.0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """`endpoint`: what devices are told to connect to. `enforced` False: the broker lets everyone in; credentials are
+    handed out and kept for the day it does not, and a device may be without.
+    """
+
+    endpoint: Endpoint = LOCAL_BROKER
+    enforced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +51,7 @@ class Repaired:
 class Enrolment:
     """`provisioner` None: the registry alone. The registry is the caller's: one event loop, or one command, owns it.
 
-    `endpoint`: what devices are told to connect to. `claiming`: tenants whose devices may claim, with the password
-    they do it with. `enforced` False: the broker lets everyone in; credentials are handed out and kept for the day it
-    does not, and a device may be without.
+    `claiming`: tenants whose devices may claim, with the password they do it with.
     """
 
     def __init__(
@@ -50,7 +60,7 @@ class Enrolment:
         book: Book,
         provisioner: Provisioner | None,
         clock_ms: Callable[[], int],
-        endpoint: Endpoint = LOCAL_BROKER,
+        entrance: Entrance = Entrance(),
         claiming: Callable[[], Mapping[str, str]] = dict,
         password: Callable[[], str] = generate,
     ) -> None:
@@ -58,10 +68,10 @@ class Enrolment:
         self._book = book
         self._provisioner = provisioner
         self._clock_ms = clock_ms
-        self.endpoint = endpoint
+        self.endpoint = entrance.endpoint
         self._claiming = claiming
         self._password = password
-        self.enforced = True
+        self.enforced = entrance.enforced
 
     def handout(self, credential: Credential) -> Handout:
         """A credential with the broker that devices are told to connect to."""

@@ -25,7 +25,7 @@ from citywarden.provision.claimbook import ClaimBook
 from citywarden.provision.claims import FRESH_MS, Request, bootstrap_password, parse_request, prove
 from citywarden.provision.sealing import fresh_key, public_text, seal, unseal
 from citywarden.serve.claimoffice import ClaimOffice, claiming
-from citywarden.serve.enrolment import Enrolment
+from citywarden.serve.enrolment import Enrolment, Entrance
 from ingest.registry import Registry
 from tests.brokers import needs_mosquitto
 from tests.builders import KINDS, NOON_MS, device
@@ -245,7 +245,7 @@ async def claiming_site(site: Site, engine: Engine) -> AsyncIterator[tuple[Claim
         return None
 
     enrolment = Enrolment(
-        Registry(engine), Book(engine), site.provisioner, lambda: NOON_MS, site.devices, claiming(book)
+        Registry(engine), Book(engine), site.provisioner, lambda: NOON_MS, Entrance(site.devices), claiming(book)
     )  # fmt: skip
     office = ClaimOffice(enrolment, book, KINDS.keys(), note, lambda: NOON_MS)
     listening = asyncio.create_task(office.listen(site.server, "server-claims"))

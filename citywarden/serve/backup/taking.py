@@ -6,7 +6,6 @@ is copied.
 """
 
 import asyncio
-import os
 import shutil
 import sqlite3
 import tarfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from citywarden import __version__
+from citywarden.durability import settle
 from citywarden.log.logfile import SCHEMA_VERSION
 from citywarden.model.errors import CitywardenError
 from citywarden.serve.backup.contents import (
@@ -124,9 +124,9 @@ def _pack(folder: Path, target: Path, tables: Mapping[str, Table], now_ms: int) 
     with packed.open("wb") as sink, tarfile.open(fileobj=sink, mode="w:gz", compresslevel=3) as tar:
         for name in (MANIFEST, *files):
             tar.add(folder / name, name, recursive=False, filter=_anonymous)
-    with packed.open("rb") as written:
-        os.fsync(written.fileno())
+    settle(packed)
     packed.rename(target)
+    settle(target.parent)
     return manifest
 
 
