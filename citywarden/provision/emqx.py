@@ -2,7 +2,8 @@
 
 Asked of EMQX: authentication `password_based:built_in_database` with `user_id_type` `username`, authorization source
 `built_in_database` and `no_match = deny`; an API key is our user and password. A user of EMQX cannot be switched off,
-so one that is not allowed has a single rule that denies all.
+so one that is not allowed has a single rule that denies all. EMQX binds no client id to a user, so sessions are looked
+up by user name. What it answers stands in `tests/provision/emqx_contract.json`.
 """
 
 import asyncio
@@ -51,40 +52,42 @@ class Emqx:
         await self._each(self._kick, logins)
 
     async def list(self) -> Sequence[Account]:
-        users = [one["user_id"] async for one in self._pages(USERS)]
+        users = {one["user_id"]: one.get("is_superuser", False) async for one in self._pages(USERS)}
         rules = {one["username"]: one.get("rules", []) async for one in self._pages(RULES)}
-        return [_account(login, rules.get(login, [])) for login in users if is_ours(login)]
+        ours = [login for login in users if is_ours(login)]
+        return [_superuser(login) if users[login] else _account(login, rules.get(login, [])) for login in ours]
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def _put(self, grant: Grant) -> None:
         """Rules first: a user that could log in before it has any would be let in to nothing or, worse, to all."""
-        account = grant.account
-        rules = _rules(account)
-        place = f"{RULES}/{_quoted(account.login)}"
-        changed = await self._ask("PUT", place, {"username": account.login, "rules": rules}, fine=(404,))
-        if changed.status_code == 404:
-            await self._ask("POST", RULES, [{"username": account.login, "rules": rules}])
-        if grant.password is not None:
-            given = {"password": grant.password, "is_superuser": False}
-            made = await self._ask("POST", USERS, {"user_id": account.login, **given}, fine=(409,))
-            if made.status_code == 409:
-                await self._ask("PUT", f"{USERS}/{_quoted(account.login)}", given)
-        else:
-            found = await self._ask("GET", f"{USERS}/{_quoted(account.login)}", fine=(404,))
-            if found.status_code == 404:
-                await self._ask("DELETE", place, fine=(404,))
-                raise Refusal(f"{self._where} has no user {account.login}: it needs a new password")
-        if grant.password is not None or not account.allowed:
+        account, place = grant.account, f"{RULES}/{_quoted(grant.account.login)}"
+        await self._ask("PUT", place, {"username": account.login, "rules": _rules(account)})
+        if grant.password is None:
+            await self._demand_user(account.login, place)
+            if not account.allowed:
+                await self._kick(account.login)
+            return
+        given = {"password": grant.password, "is_superuser": False}
+        made = await self._ask("POST", USERS, {"user_id": account.login, **given}, fine=(409,))
+        if made.status_code == 409:
+            await self._ask("PUT", f"{USERS}/{_quoted(account.login)}", given)
             await self._kick(account.login)
 
+    async def _demand_user(self, login: str, place: str) -> None:
+        """Raises Refusal for a user that only a new password can make right: EMQX changes nothing without one."""
+        found = await self._ask("GET", f"{USERS}/{_quoted(login)}", fine=(404,))
+        if found.status_code == 404:
+            await self._ask("DELETE", place, fine=(404,))
+            raise Refusal(f"{self._where} has no user {login}: it needs a new password")
+        if found.json().get("is_superuser"):
+            raise Refusal(
+                f"{self._where} has made {login} a superuser, to whom no rules apply: it needs a new password"
+            )
+
     async def _kick(self, login: str) -> None:
-        """Sessions of a login; where a login has many client ids they are looked up."""
-        client_id = client_of(login)
-        if client_id is not None:
-            await self._ask("DELETE", f"{CLIENTS}/{_quoted(client_id)}", fine=(404,))
-            return
+        """End the sessions of a login, whatever client ids they have."""
         found = [one["clientid"] async for one in self._pages(CLIENTS, username=login)]
         for one in found:
             await self._ask("DELETE", f"{CLIENTS}/{_quoted(one)}", fine=(404,))
@@ -124,6 +127,9 @@ class Emqx:
             answer = await self._client.request(method, path, json=body, params=params)
         except httpx.HTTPError as error:
             raise Unavailable(f"{self._where}: {str(error) or type(error).__name__}") from None
+        missing = _missing(answer)
+        if missing:
+            raise Refusal(f"{self._where} has no {missing}: set it up there, as docs/devices.md says")
         if answer.is_success or answer.status_code in fine:
             return answer
         if answer.status_code in (429, 500, 502, 503, 504):
@@ -149,19 +155,23 @@ def _words(answer: httpx.Response) -> str:
     return f"{said.get('code', '')} {said.get('message', '')}".strip()[:200] if isinstance(said, dict) else ""
 
 
+def _missing(answer: httpx.Response) -> str:
+    """What is not set up; "" where a 404 means no more than that the one who was asked for is not there."""
+    if answer.status_code != 404:
+        return ""
+    words = _words(answer)
+    if words.startswith("NOT_FOUND Authenticator"):
+        return "authentication password_based:built_in_database"
+    return "authorization source built_in_database" if words.startswith("NOT_FOUND Not found: ") else ""
+
+
 def _rules(account: Account) -> list[dict[str, str]]:
     if not account.allowed:
         return list(_DENY_ALL)
-    said = [_rule("publish", topic) for topic in sorted(account.rights.publish)]
-    if client_of(account.login) is not None:
-        heard = [_rule("subscribe", topic) for topic in sorted(account.rights.subscribe)]
-    else:
-        heard = [_rule("subscribe", "city/${clientid}/result")]
-    return [*said, *heard, *_DENY_ALL]
-
-
-def _rule(action: str, topic: str) -> dict[str, str]:
-    return {"permission": "allow", "action": action, "topic": topic}
+    rights = account.rights
+    allowed = [("publish", topic) for topic in sorted(rights.publish)]
+    allowed += [("subscribe", topic) for topic in sorted(rights.subscribe)]
+    return [*({"permission": "allow", "action": action, "topic": topic} for action, topic in allowed), *_DENY_ALL]
 
 
 def _account(login: str, rules: Sequence[Rule]) -> Account:
@@ -174,6 +184,11 @@ def _account(login: str, rules: Sequence[Rule]) -> Account:
         return Account(login, client_of(login), rights_of(login), allowed=False)
     shown = {f"{r['permission']} {r['action']} {r['topic']}" for r in plain}
     return Account(login, client_of(login), Rights(frozenset(shown), frozenset()), allowed=True)
+
+
+def _superuser(login: str) -> Account:
+    """A user to whom no rules apply."""
+    return Account(login, client_of(login), Rights(frozenset({"#"}), frozenset({"#"})))
 
 
 def _quoted(text: str) -> str:

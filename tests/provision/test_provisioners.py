@@ -1,4 +1,4 @@
-"""One contract, three brokers: Mosquitto with dynamic security, EMQX as recorded, the embedded one behind its gate."""
+"""One contract, three brokers: Mosquitto with dynamic security, EMQX by its contract, ours behind its gate."""
 
 import asyncio
 import contextlib
@@ -199,15 +199,12 @@ async def test_nobody_there_is_unavailable() -> None:
         await away.close()
 
 
-async def test_emqx_is_asked_as_its_documentation_says(emqx: tuple[Provisioner, EmqxFake]) -> None:
+async def test_emqx_is_told_rules_before_it_knows_a_user(emqx: tuple[Provisioner, EmqxFake]) -> None:
     provisioner, fake = emqx
-    fake.clients = {G1: G1, "t/claim/S1": CLAIM, "other": "other"}
     await provisioner.put([Grant(account_of(G1), PASSWORD)])
     assert fake.asked == [
         ("PUT", "/api/v5/authorization/sources/built_in_database/rules/users/t%2Fgas%2Fg1"),
-        ("POST", "/api/v5/authorization/sources/built_in_database/rules/users"),
         ("POST", "/api/v5/authentication/password_based:built_in_database/users"),
-        ("DELETE", "/api/v5/clients/t%2Fgas%2Fg1"),
     ]
     assert fake.users == {G1: PASSWORD}
     assert fake.rules[G1] == [
@@ -216,11 +213,53 @@ async def test_emqx_is_asked_as_its_documentation_says(emqx: tuple[Provisioner, 
         {"permission": "allow", "action": "subscribe", "topic": f"city/{G1}/command"},
         {"permission": "deny", "action": "all", "topic": "#"},
     ]  # fmt: skip
-    assert fake.clients == {"t/claim/S1": CLAIM, "other": "other"}
-    await provisioner.remove([CLAIM])
-    assert fake.clients == {"other": "other"}
     fake.users |= {"dashboard": "x", G2: "x"}
     assert await listed(provisioner) == [account_of(G1), Account(G2, G2, Rights(frozenset(), frozenset()))]
+
+
+@pytest.mark.parametrize("deed", ["disable", "rotate", "remove", "cut"])
+async def test_emqx_ends_every_session_of_a_user_whatever_its_client_id(
+    emqx: tuple[Provisioner, EmqxFake], deed: str
+) -> None:
+    provisioner, fake = emqx
+    await provisioner.put([Grant(account_of(login), PASSWORD) for login in (G1, CLAIM)])
+    fake.clients = {G1: G1, "another": G1, "t/claim/S1": CLAIM, "else": "else"}
+    match deed:
+        case "disable":
+            await provisioner.put([Grant(account_of(G1, allowed=False))])
+        case "rotate":
+            await provisioner.put([Grant(account_of(G1), "another" * 5)])
+        case "remove":
+            await provisioner.remove([G1])
+        case "cut":
+            await provisioner.cut([G1])
+    assert fake.clients == {"t/claim/S1": CLAIM, "else": "else"}
+
+
+async def test_a_superuser_of_emqx_shows_and_only_a_new_password_ends_it(emqx: tuple[Provisioner, EmqxFake]) -> None:
+    provisioner, fake = emqx
+    await provisioner.put([Grant(account_of(G1), PASSWORD)])
+    fake.superusers.add(G1)
+    (shown,) = await provisioner.list()
+    assert shown.rights.publish == {"#"}
+    with pytest.raises(Refusal, match="superuser"):
+        await provisioner.put([Grant(account_of(G1))])
+    await provisioner.put([Grant(account_of(G1), "another" * 5)])
+    assert await listed(provisioner) == [account_of(G1)]
+
+
+@pytest.mark.parametrize("missing", ["authentication", "authorization"])
+async def test_an_emqx_that_is_not_set_up_is_told_from_a_user_that_is_not_there(
+    emqx: tuple[Provisioner, EmqxFake], missing: str
+) -> None:
+    provisioner, fake = emqx
+    fake.without = {missing}
+    with pytest.raises(Refusal, match=missing):
+        await provisioner.list()
+    with pytest.raises(Refusal, match=missing):
+        await provisioner.put([Grant(account_of(G1), PASSWORD)])
+    with pytest.raises(Refusal, match=missing):
+        await provisioner.remove([G1])
 
 
 async def test_emqx_that_refuses_or_is_away(emqx: tuple[Provisioner, EmqxFake]) -> None:
