@@ -4,11 +4,12 @@ import struct
 from zlib import crc32
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from citywarden.log.framing import pack, unpack
 from citywarden.model.message import RawMessage
+from tests.fuzz.effort import tries
 
 messages = st.lists(
     st.builds(RawMessage, st.text(max_size=20), st.binary(max_size=40), st.integers(-(2**62), 2**62), st.booleans()),
@@ -17,13 +18,13 @@ messages = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@tries(150)
 @given(messages)
 def test_there_and_back(batch: list[RawMessage]) -> None:
     assert unpack(pack(batch)) == tuple(batch)
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(messages, st.data())
 def test_damage_is_noticed(batch: list[RawMessage], data: st.DataObject) -> None:
     block = bytearray(pack(batch))
@@ -36,7 +37,7 @@ def test_damage_is_noticed(batch: list[RawMessage], data: st.DataObject) -> None
         unpack(bytes(block))
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.binary(max_size=120))
 def test_any_bytes_are_refused_or_read(block: bytes) -> None:
     try:
@@ -45,7 +46,7 @@ def test_any_bytes_are_refused_or_read(block: bytes) -> None:
         return
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1), st.binary(max_size=100))
 def test_a_block_whose_checksum_is_right_may_still_lie(count: int, words: int, body: bytes) -> None:
     """Made by somebody who can write to the disk: refused or read, and never an allocation of what it claims."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from citywarden.alerts.routefile import parse_routes
@@ -22,6 +22,7 @@ from fleet.tracks import read_tracks
 from rules.expression import check_condition
 from rules.rulefile import parse
 from tests.builders import KINDS
+from tests.fuzz.effort import tries
 
 ROOT = Path(__file__).parents[2]
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -63,7 +64,7 @@ def bounded(work: Callable[[], object], allowed: type[Exception] | tuple[type[Ex
     assert time.process_time() - began < 5
 
 
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.one_of(*map(mutilated, EXPRESSIONS), FENCED, st.text(max_size=80)))
 def test_expressions(text: str) -> None:
     bounded(lambda: check_condition(text, KINDS["gas"], {"limit": Form.NUMBER}), ())
@@ -78,7 +79,7 @@ def test_expressions_that_want_to_go_deep(text: str) -> None:
     bounded(lambda: check_condition(text, KINDS["gas"], {}), ())
 
 
-@settings(max_examples=25, deadline=None)
+@tries(25)
 @given(mutilated(default_rules()))
 def test_rule_files(text: str) -> None:
     bounded(lambda: parse(text, "rules.yaml", KINDS), ConfigurationError)
@@ -92,13 +93,13 @@ def test_yaml_that_unfolds_itself(bomb: str) -> None:
     bounded(lambda: parse_routes(bomb, "routes.yaml", ZONE, "en"), ConfigurationError)
 
 
-@settings(max_examples=100, deadline=None)
+@tries(100)
 @given(mutilated(ROUTES))
 def test_routing_files(text: str) -> None:
     bounded(lambda: parse_routes(text, "routes.yaml", ZONE, "en"), ConfigurationError)
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(mutilated((ROOT / "examples/plan.geojson").read_text("utf-8")[:6000]))
 def test_plans(text: str) -> None:
     bounded(lambda: parse_plan(text, "plan.geojson", ZONE, "t"), ConfigurationError)
@@ -118,7 +119,7 @@ def test_plans_that_are_none(text: str) -> None:
 TRACK = (ROOT / "examples/tracks/simulated_sweeper_20261120.csv").read_text("utf-8")[:1500]
 
 
-@settings(max_examples=80, deadline=None)
+@tries(80)
 @given(text=mutilated(TRACK))
 def test_tracks(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.getbasetemp() / "fuzz-track.csv"
@@ -126,13 +127,13 @@ def test_tracks(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     bounded(lambda: read_tracks([file]), ConfigurationError)
 
 
-@settings(max_examples=150, deadline=None)
+@tries(150)
 @given(mutilated('id,kind,lat,lon,profile\nG1,gas,22.5,114.0,\nL1,streetlight,,,"nominal_power_w=120;x=true"\n'))
 def test_device_files(text: str) -> None:
     bounded(lambda: provisioning.read_csv(io.StringIO(text), "t", KINDS), (ConfigurationError, csv.Error))
 
 
-@settings(max_examples=100, deadline=None)
+@tries(100)
 @given(text=mutilated((ROOT / "examples/citywarden.toml").read_text("utf-8")))
 def test_configurations(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     file = tmp_path_factory.getbasetemp() / "fuzz.toml"

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import mqtt5
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.endpoint import Endpoint
 from ingest.subscription import Cause, Subscription
 from ingest.wire import Connection, frame_bytes
+from tests.fuzz.effort import tries
 
 MAX_PACKET = 64 * 1024
 WISH = Subscription(Endpoint("127.0.0.1"), "fuzz", max_packet_bytes=MAX_PACKET)
@@ -76,7 +77,7 @@ def feed(data: bytes, cuts: list[int]) -> tuple[Connection, Line]:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=4))
 def test_any_bytes(data: bytes, cuts: list[int]) -> None:
     made, line = feed(data, cuts)
@@ -84,7 +85,7 @@ def test_any_bytes(data: bytes, cuts: list[int]) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # mqtt5's panic leaves one behind
-@settings(max_examples=300, deadline=None)
+@tries(300)
 @given(st.lists(st.sampled_from(GOOD), min_size=1, max_size=5), st.data())
 def test_good_packets_torn_and_flipped(packets: list[bytes], data: st.DataObject) -> None:
     stream = bytearray(b"".join(packets))
@@ -98,7 +99,7 @@ def test_good_packets_torn_and_flipped(packets: list[bytes], data: st.DataObject
     assert line.aborted == (made._ended is not None)
 
 
-@settings(max_examples=100, deadline=None)
+@tries(100)
 @given(st.lists(st.integers(0, 2000), max_size=12), st.integers(1, 8))
 def test_good_packets_in_any_pieces_are_all_there(cuts: list[int], count: int) -> None:
     made, line = feed(publishes(count, b"x" * 50), cuts)

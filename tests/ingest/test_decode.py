@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from citywarden.log.contract import Slice
@@ -20,6 +20,7 @@ from ingest.payload import parse, parse_all
 from ingest.registry import Watch
 from ingest.timestamps import parse_ts
 from tests.builders import KINDS, NOON_MS, device
+from tests.fuzz.effort import tries
 
 DEVICES = [device(kind, f"{kind}-{i}") for kind in KINDS for i in range(3)]
 KNOWN = {d.key: d for d in DEVICES} | {(off := device("gas", "off", enabled=False)).key: off}
@@ -338,7 +339,7 @@ def message(draw: st.DrawFn) -> tuple[RawMessage, list[object]]:
     return RawMessage(topic(who.kind, who.id), payload, NOON_MS), items
 
 
-@settings(max_examples=80, deadline=None)
+@tries(80)
 @given(st.lists(message(), max_size=12))
 def test_it_accepts_what_the_slow_twin_accepts(sent: list[tuple[RawMessage, list[object]]]) -> None:
     decoded = decode(*(m for m, _ in sent))
@@ -397,13 +398,13 @@ TOPICS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@tries(150)
 @given(st.lists(st.builds(RawMessage, TOPICS, PAYLOADS, st.just(NOON_MS), st.booleans()), max_size=8))
 def test_anything_is_accounted_for_exactly_once(messages: list[RawMessage]) -> None:
     accounted(decode(*messages), messages)
 
 
-@settings(max_examples=150, deadline=None)
+@tries(150)
 @given(st.data())
 def test_mutated_payloads_never_raise(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(sorted(KINDS)))
@@ -426,7 +427,7 @@ ALONE = st.sampled_from(
 
 
 @given(st.lists(ALONE, min_size=1, max_size=600))
-@settings(max_examples=200, deadline=None)
+@tries(200)
 def test_payloads_read_together_are_what_they_are_alone(payloads: list[bytes]) -> None:
     together = parse_all(payloads)
     assert [repr(value) for value in together] == [repr(parse(payload)) for payload in payloads]
