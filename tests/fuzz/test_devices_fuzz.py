@@ -1,8 +1,9 @@
-"""What devices send, torn, flipped and made up: taken, or refused with a reason; the same in whatever pieces it comes."""
+"""What devices send, torn, flipped and made up: taken, or refused with a reason; the same in whatever pieces."""
 
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 
 import mqtt5
 from hypothesis import given
@@ -55,7 +56,7 @@ CONNECT = mqtt5.ConnectPacket(
 
 def pieces(data: bytes, cuts: Sequence[int]) -> list[bytes]:
     at = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
-    return [data[a:b] for a, b in zip(at, at[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(at)]
 
 
 def sift(data: bytes, cuts: Sequence[int], level: int = 5) -> tuple[bytes, bytes, bool]:
