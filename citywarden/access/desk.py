@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from citywarden.access import audit, sessions, tokens, users
+from citywarden.access import audit, sessions, tokens, tries, users
 from citywarden.access.passwords import Passwords, generate, weakness
 from citywarden.access.sessions import Terms
 from citywarden.model.access import (
@@ -31,10 +31,17 @@ R = TypeVar("R")
 
 
 class Desk:
-    """Who may come in, in the server's database. What `who` does is recorded; what `who` may not raises Forbidden."""
+    """Who may come in, in the server's database. What `who` does is recorded; what `who` may not raises Forbidden.
 
-    def __init__(self, engine: Engine, passwords: Passwords | None = None, terms: Terms | None = None) -> None:
+    `unit_of`: the whole name of a unit that people call by a part of it.
+    """
+
+    def __init__(
+        self, engine: Engine, passwords: Passwords | None = None, terms: Terms | None = None,
+        unit_of: Callable[[str], str] = str.strip,
+    ) -> None:  # fmt: skip
         self.engine = engine
+        self._unit_of = unit_of
         self.passwords = passwords or Passwords()
         self.terms = terms or Terms()
 
@@ -47,21 +54,29 @@ class Desk:
         """Raises NotFound, also for a user that `who` does not manage."""
         return self._do(lambda c: _managed(c, who, name))
 
+    def units(self, tenant: str | None) -> list[str]:
+        """The units that somebody belongs to (who may see that tenant)."""
+        return self._do(lambda c: users.units(c, tenant))
+
     def count(self) -> int:
         return self._do(users.count)
 
     def add_user(self, who: Identity, new: NewUser, now_ms: int) -> tuple[User, str | None]:
         """Make a user; returns the generated password when none was given, which has to be changed."""
         users.check_manages(who, new.role, new.tenant)
+        new = replace(new, unit=self._unit_of(new.unit))
         given = generate() if new.password is None else new.password
         _check(given, new.name)
         kept, once = self.passwords.hash(given), new.password is None
         user = self._do(lambda c: users.add(c, new, kept, once, who.name, now_ms))
-        self.note(who, "user.add", user.name, f"role {user.role}, tenant {user.tenant or 'every'}", now_ms)
+        said = f"role {user.role}, tenant {user.tenant or 'every'}{f', unit {user.unit}' if user.unit else ''}"
+        self.note(who, "user.add", user.name, said, now_ms)
         return user, given if once else None
 
     def change_user(self, who: Identity, name: str, change: UserChange, now_ms: int) -> User:
-        """Change role, tenant or whether the user may come in; that ends the user's sessions."""
+        """Change role, tenant, unit or whether the user may come in; that ends the user's sessions."""
+        if change.unit is not None:
+            change = replace(change, unit=self._unit_of(change.unit))
 
         def work(connection: Connection) -> tuple[User, dict[str, object]]:
             before = _managed(connection, who, name)
@@ -70,13 +85,14 @@ class Desk:
             tenant = before.tenant if change.tenant is None else change.tenant or None
             users.check_manages(who, after.role, tenant)
             users.check_tenant(tenant)
+            users.check_unit(before.unit if change.unit is None else change.unit, after.role)
             if wanted:
                 sessions.end_of_user(connection, name)
             return users.apply(connection, name, wanted), wanted
 
         user, wanted = self._do(work)
         if wanted:
-            said = ", ".join(f"{column} {'every' if value is None else value}" for column, value in wanted.items())
+            said = ", ".join(f"{column} {_told(column, value)}" for column, value in wanted.items())
             self.note(who, "user.change", name, said, now_ms)
         return user
 
@@ -107,6 +123,14 @@ class Desk:
         return given if password is None else None
 
     # passwords and sessions of oneself
+
+    def take_try(self, name: str, address: str, now_ms: int) -> int:
+        """Take one try to log in; returns 0, or the ms to wait, and then nothing was taken."""
+        return self._do(lambda c: tries.take(c, name, address, now_ms))
+
+    def forgive_try(self, name: str, address: str) -> None:
+        """That was the right password."""
+        self._do(lambda c: tries.forgive(c, name, address))
 
     def password_of(self, name: str) -> str | None:
         """The kept hash of somebody who may come in."""
@@ -179,9 +203,11 @@ class Desk:
     def add_token(self, who: Identity, new: NewToken, now_ms: int) -> tuple[Token, str]:
         """Make a token; returns it and its text, which cannot be had again."""
         users.check_manages(who, new.role, new.tenant)
+        new = replace(new, unit=self._unit_of(new.unit))
         token, text = self._do(lambda c: tokens.add(c, new, who.name, now_ms))
         said = (
-            f"{token.id}, role {token.role}, tenant {token.tenant or 'every'}, {' '.join(token.scopes) or 'any scope'}"
+            f"{token.id}, role {token.role}, tenant {token.tenant or 'every'}, "
+            f"{' '.join(token.scopes) or 'any scope'}{f', unit {token.unit}' if token.unit else ''}"
         )
         self.note(who, "token.add", token.name, said, now_ms)
         return token, text
@@ -223,6 +249,11 @@ class Desk:
                 return work(connection)
         except SQLAlchemyError as error:
             raise Unavailable(f"the database does not answer: {error.__cause__ or error}") from None
+
+
+def _told(column: str, value: object) -> object:
+    """A column's new value, for the record."""
+    return "every" if value is None else "none" if column == "unit" and not value else value
 
 
 def _managed(connection: Connection, who: Identity, name: str) -> User:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from citywarden.access.desk import Desk
-from citywarden.access.tries import Tries
 from citywarden.model.access import (
     AuditEntry,
     AuditQuery,
@@ -38,10 +37,9 @@ class Reception:
     at a time: that bounds the memory a flood of logins can take, and lets the others be recognised meanwhile.
     """
 
-    def __init__(self, desk: Desk, clock_ms: Callable[[], int], tries: Tries | None = None) -> None:
+    def __init__(self, desk: Desk, clock_ms: Callable[[], int]) -> None:
         self.desk = desk
         self._clock_ms = clock_ms
-        self._tries = tries or Tries()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="access")
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="passwords")
         self._known: dict[str, tuple[int, Visit | Token | None]] = {}
@@ -74,14 +72,14 @@ class Reception:
     async def login(self, name: str, password: str, address: str, agent: str) -> tuple[User, str]:
         """Begin a session; returns its cookie. Raises Denied, and TooOften without having looked."""
         now_ms = self._clock_ms()
-        if waiting_ms := self._tries.take(name, address, now_ms):
+        if waiting_ms := await self._run(self.desk.take_try, name, address, now_ms):
             raise TooOften(-(-waiting_ms // 1000))
         kept = await self._run(self.desk.password_of, name)
         if not await self._hash(self.desk.passwords.fits, kept, password):
             stranger = Identity("", Role.VIEWER, source=address)
             await self._run(self.desk.note, stranger, "login.failed", name[:200], "", now_ms)
             raise Denied("name or password is wrong")
-        self._tries.forgive(name, address)
+        await self._run(self.desk.forgive_try, name, address)
         if kept is not None and self.desk.passwords.outdated(kept):
             await self._hash(self.desk.rehash, name, password)
         return await self._run(self.desk.let_in, name, address, agent, now_ms)
@@ -92,10 +90,10 @@ class Reception:
     async def change_password(self, visit: Visit, old: str, new: str) -> None:
         """Change one's own; ends one's other sessions. Raises Denied, TooOften, CitywardenError."""
         now_ms = self._clock_ms()
-        if waiting_ms := self._tries.take(visit.user.name, "", now_ms):
+        if waiting_ms := await self._run(self.desk.take_try, visit.user.name, "", now_ms):
             raise TooOften(-(-waiting_ms // 1000))
         await self._hash(self.desk.change_password, visit, old, new, now_ms)
-        self._tries.forgive(visit.user.name, "")
+        await self._run(self.desk.forgive_try, visit.user.name, "")
         self._known.clear()
 
     async def sessions(self, name: str) -> list[SessionNote]:

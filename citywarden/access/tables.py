@@ -1,6 +1,6 @@
 """The tables of users, sessions, tokens and the audit."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, Text, UniqueConstraint, false, true
+from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, String, Table, Text, UniqueConstraint, false, true
 
 from citywarden.database import metadata
 
@@ -16,6 +16,7 @@ user = Table(
     Column("created_ms", BigInteger, nullable=False, server_default="0"),
     Column("created_by", String(200), nullable=False, server_default=""),
     Column("login_ms", BigInteger),
+    Column("unit", String(200), nullable=False, server_default=""),
 )
 
 session = Table(
@@ -44,7 +45,17 @@ token = Table(
     Column("expires_ms", BigInteger),
     Column("used_ms", BigInteger),
     Column("revoked_ms", BigInteger),
+    Column("unit", String(200), nullable=False, server_default=""),
 )
+
+bucket = Table(
+    "access_try",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("left", Float, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+)
+"""Failed logins: what is left of a bucket. `digest`: of an address or a user's name: people type passwords there."""
 
 audit = Table(
     "audit",

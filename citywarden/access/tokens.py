@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from citywarden.access import tables
 from citywarden.access.scopes import parse_scopes
-from citywarden.access.users import TENANT
+from citywarden.access.users import TENANT, check_unit
 from citywarden.model.access import NewToken, Token
 from citywarden.model.errors import CitywardenError, NotFound
 from citywarden.model.identity import Role
@@ -29,7 +29,7 @@ def token_of(row: RowMapping) -> Token:
     """A row as a token."""
     return Token(
         row["id"], row["name"], Role(row["role"]), row["tenant"], tuple(str(row["scopes"]).split()), row["created_ms"],
-        row["created_by"], row["expires_ms"], row["used_ms"], row["revoked_ms"],
+        row["created_by"], row["expires_ms"], row["used_ms"], row["revoked_ms"], row["unit"],
     )  # fmt: skip
 
 
@@ -48,11 +48,12 @@ def add(connection: Connection, new: NewToken, by: str, now_ms: int) -> tuple[To
     except ValueError as error:
         raise CitywardenError(str(error)) from None
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    token = Token(key, new.name, new.role, new.tenant, scopes, now_ms, by, new.expires_ms)
+    check_unit(new.unit, new.role)
+    token = Token(key, new.name, new.role, new.tenant, scopes, now_ms, by, new.expires_ms, unit=new.unit)
     connection.execute(
         insert(_t).values(
             id=key, name=new.name, digest=_digest(secret), role=new.role.value, tenant=new.tenant,
-            scopes=" ".join(scopes), created_ms=now_ms, created_by=by, expires_ms=new.expires_ms,
+            scopes=" ".join(scopes), created_ms=now_ms, created_by=by, expires_ms=new.expires_ms, unit=new.unit,
         )
     )  # fmt: skip
     return token, f"cw_{key}_{secret}"

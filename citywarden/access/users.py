@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.engine import RowMapping
 
 from citywarden.access import tables
@@ -14,6 +14,7 @@ from citywarden.model.identity import Identity, Role
 NAME = re.compile(r"[\w.@-]{1,64}")
 """Letters of any script, digits and `_.@-`: no colon, which marks names that are no user's (`token:`, `cli:`)."""
 TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+LONGEST_UNIT = 200
 RESERVED = frozenset({"local", "api"})
 _t = tables.user
 
@@ -29,6 +30,7 @@ def user_of(row: RowMapping | Mapping[str, object]) -> User:
         created_ms=int(str(row["created_ms"])),
         created_by=str(row["created_by"]),
         login_ms=None if row["login_ms"] is None else int(str(row["login_ms"])),
+        unit=str(row["unit"]),
     )
 
 
@@ -48,6 +50,14 @@ def check_tenant(tenant: str | None) -> None:
         raise CitywardenError(f"{tenant!r} is no tenant: up to 64 letters, digits, `_`, `.` and `-`")
 
 
+def check_unit(unit: str, role: Role) -> None:
+    """Raises CitywardenError for what is no unit, and for an administrator of one: who gives units has none."""
+    if len(unit) > LONGEST_UNIT or not unit.isprintable() or unit != unit.strip():
+        raise CitywardenError(f"{unit!r} is no unit: up to {LONGEST_UNIT} letters")
+    if unit and role is Role.ADMINISTRATOR:
+        raise CitywardenError("an administrator belongs to no unit: make it a supervisor, or take the unit away")
+
+
 def add(connection: Connection, new: NewUser, kept: str, once: bool, by: str, now_ms: int) -> User:
     """Make a user. `kept`: hash of the password; `once`: it has to be changed. Raises CitywardenError."""
     if not NAME.fullmatch(new.name) or new.name.casefold() in RESERVED:
@@ -55,11 +65,12 @@ def add(connection: Connection, new: NewUser, kept: str, once: bool, by: str, no
     check_tenant(new.tenant)
     if connection.scalar(select(func.count()).where(func.lower(_t.c.name) == new.name.lower())):
         raise CitywardenError(f"there is a user {new.name} already")
-    user = User(new.name, new.role, new.tenant, once, True, now_ms, by)
+    check_unit(new.unit, new.role)
+    user = User(new.name, new.role, new.tenant, once, True, now_ms, by, unit=new.unit)
     connection.execute(
         insert(_t).values(
             name=user.name, role=user.role.value, tenant=user.tenant, password=kept, must_change=once, enabled=True,
-            created_ms=now_ms, created_by=by,
+            created_ms=now_ms, created_by=by, unit=user.unit,
         )
     )  # fmt: skip
     return user
@@ -79,6 +90,14 @@ def every(connection: Connection, tenant: str | None = None) -> list[User]:
     if tenant is not None:
         wanted = wanted.where(_t.c.tenant == tenant)
     return [user_of(row) for row in connection.execute(wanted).mappings()]
+
+
+def units(connection: Connection, tenant: str | None = None) -> list[str]:
+    """Units of the users that may come in (and see that tenant), by name."""
+    wanted = select(_t.c.unit).where(_t.c.unit != "", _t.c.enabled).distinct().order_by(_t.c.unit)
+    if tenant is not None:
+        wanted = wanted.where(or_(_t.c.tenant.is_(None), _t.c.tenant == tenant))
+    return [str(unit) for unit in connection.execute(wanted).scalars()]
 
 
 def count(connection: Connection) -> int:
@@ -108,6 +127,8 @@ def changed(user: User, change: UserChange) -> dict[str, object]:
         wanted["tenant"] = change.tenant or None
     if change.enabled is not None and change.enabled != user.enabled:
         wanted["enabled"] = change.enabled
+    if change.unit is not None and change.unit != user.unit:
+        wanted["unit"] = change.unit
     return wanted
 
 

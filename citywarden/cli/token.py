@@ -23,6 +23,7 @@ def command() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default="viewer", show_default=True)
 @click.option("--tenant", help="The only tenant it sees; default: every one.")
+@click.option("--unit", default="", help="The unit whose cases it works off; sees no other cases then.")
 @click.option("--scope", "scopes", multiple=True, help="Such as readings:read; default: all that the role may.")
 @click.option("--days", type=click.FloatRange(min=0, min_open=True), help="Expires after so many days.")
 @configured
@@ -39,6 +40,7 @@ def add(
         words["tenant"],
         scopes,
         None if days is None else now_ms + round(days * DAY_MS),
+        words["unit"] or "",
     )
     token, text = access_desk(settings_of(config, data)).add_token(os_identity(), new, now_ms)
     if as_json:
@@ -59,11 +61,11 @@ def list_tokens(config: Path | None, data: Path | None, as_json: bool) -> None:
         return
     now_ms = wall_ms()
     rows = [
-        (t.id, t.name, t.role, t.tenant or "every", " ".join(t.scopes) or "any", _state(t, now_ms), _moment(t.used_ms),
-         _moment(t.expires_ms), t.created_by)
+        (t.id, t.name, t.role, t.tenant or "every", t.unit, " ".join(t.scopes) or "any", _state(t, now_ms),
+         _moment(t.used_ms), _moment(t.expires_ms), t.created_by)
         for t in tokens
     ]  # fmt: skip
-    columns = ("id", "name", "role", "tenant", "scopes", "state", "last used", "expires", "made by")
+    columns = ("id", "name", "role", "tenant", "unit", "scopes", "state", "last used", "expires", "made by")
     print_table(f"{len(tokens)} tokens", columns, rows)
 
 
@@ -88,7 +90,7 @@ def _moment(ms: int | None) -> str | None:
 def _body(token: Token) -> dict[str, object]:
     return {
         "id": token.id, "name": token.name, "role": token.role.value, "tenant": token.tenant,
-        "scopes": list(token.scopes), "created_at": timestamp(token.created_ms), "created_by": token.created_by,
-        "expires_at": _moment(token.expires_ms), "used_at": _moment(token.used_ms),
+        "unit": token.unit, "scopes": list(token.scopes), "created_at": timestamp(token.created_ms),
+        "created_by": token.created_by, "expires_at": _moment(token.expires_ms), "used_at": _moment(token.used_ms),
         "revoked_at": _moment(token.revoked_ms),
     }  # fmt: skip

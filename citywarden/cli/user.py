@@ -30,18 +30,19 @@ def command() -> None:
 @NAME
 @click.option("--role", type=ROLE, default=Role.VIEWER.value, show_default=True)
 @click.option("--tenant", help="The only tenant this user sees; default: every one.")
+@click.option("--unit", default="", help="The unit whose cases this user works off; sees no other cases then.")
 @PASSWORD
 @configured
 @as_json
 def add(
-    name: str, role: str, tenant: str | None, password_file: TextIO | None, config: Path | None,
-    data: Path | None, as_json: bool,
+    name: str, password_file: TextIO | None, config: Path | None, data: Path | None, as_json: bool,
+    **words: str | None,
 ) -> None:  # fmt: skip
     """Make a user. Without a password one is generated, shown this once, and changed at the first login."""
     desk = access_desk(settings_of(config, data))
-    user, password = desk.add_user(
-        os_identity(), NewUser(name, Role(role), tenant, _first_line(password_file)), wall_ms()
-    )
+    role, given = Role(words["role"] or ""), _first_line(password_file)
+    new = NewUser(name, role, words["tenant"], given, words["unit"] or "")
+    user, password = desk.add_user(os_identity(), new, wall_ms())
     _tell(user, password, as_json, f"made {user.name}, {user.role}")
 
 
@@ -54,8 +55,8 @@ def list_users(config: Path | None, data: Path | None, as_json: bool) -> None:
     if as_json:
         print_json({"items": [_body(user) for user in users], "next": None})
         return
-    rows = [(u.name, u.role, u.tenant or "every", _state(u), _moment(u.login_ms), u.created_by) for u in users]
-    print_table(f"{len(users)} users", ("name", "role", "tenant", "state", "last login", "made by"), rows)
+    rows = [(u.name, u.role, u.tenant or "every", u.unit, _state(u), _moment(u.login_ms), u.created_by) for u in users]
+    print_table(f"{len(users)} users", ("name", "role", "tenant", "unit", "state", "last login", "made by"), rows)
 
 
 @command.command("show")
@@ -89,6 +90,18 @@ def role(name: str, role: str, tenant: str | None, config: Path | None, data: Pa
     desk = access_desk(settings_of(config, data))
     user = desk.change_user(os_identity(), name, UserChange(Role(role), tenant), wall_ms())
     _tell(user, None, as_json, f"{user.name} is {user.role} of {user.tenant or 'every tenant'}")
+
+
+@command.command("unit")
+@NAME
+@click.argument("unit")
+@configured
+@as_json
+def unit(name: str, unit: str, config: Path | None, data: Path | None, as_json: bool) -> None:
+    """Say which UNIT a user belongs to, '' for none; ends the user's sessions. `citywarden cases units` lists them."""
+    desk = access_desk(settings_of(config, data))
+    user = desk.change_user(os_identity(), name, UserChange(unit=unit), wall_ms())
+    _tell(user, None, as_json, f"{user.name} belongs to {user.unit or 'no unit'}")
 
 
 @command.command("password")
@@ -150,7 +163,7 @@ def _moment(ms: int | None) -> str | None:
 
 def _body(user: User) -> dict[str, object]:
     return {
-        "name": user.name, "role": user.role.value, "tenant": user.tenant, "enabled": user.enabled,
-        "must_change": user.must_change, "created_at": timestamp(user.created_ms), "created_by": user.created_by,
-        "login_at": _moment(user.login_ms),
+        "name": user.name, "role": user.role.value, "tenant": user.tenant, "unit": user.unit,
+        "enabled": user.enabled, "must_change": user.must_change, "created_at": timestamp(user.created_ms),
+        "created_by": user.created_by, "login_at": _moment(user.login_ms),
     }  # fmt: skip

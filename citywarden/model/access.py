@@ -24,7 +24,9 @@ class TooOften(CitywardenError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may log in. `tenant` None: sees every tenant; `must_change`: the password is only for once."""
+    """Somebody who may log in. `tenant` None: sees every tenant; `must_change`: the password is only for once;
+    `unit`: whose cases the user works off, "" for none.
+    """
 
     name: str
     role: Role
@@ -34,10 +36,11 @@ class User:
     created_ms: int = 0
     created_by: str = ""
     login_ms: int | None = None
+    unit: str = ""
 
     @property
     def identity(self) -> Identity:
-        return Identity(self.name, self.role, self.tenant)
+        return Identity(self.name, self.role, self.tenant, unit=self.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +51,19 @@ class NewUser:
     role: Role
     tenant: str | None = None
     password: str | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UserChange:
-    """What is to be different about a user; None leaves it. `tenant` "" takes the tenant away: sees all."""
+    """What is to be different about a user; None leaves it. `tenant` "" takes the tenant away: sees all; `unit` ""
+    takes the unit away.
+    """
 
     role: Role | None = None
     tenant: str | None = None
     enabled: bool | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class Visit:
 
     @property
     def who(self) -> Identity:
-        return Identity(self.user.name, self.user.role, self.user.tenant, self.address)
+        return Identity(self.user.name, self.user.role, self.user.tenant, self.address, self.user.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,7 @@ class NewToken:
     tenant: str | None = None
     scopes: tuple[str, ...] = ()
     expires_ms: int | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +119,11 @@ class Token:
     expires_ms: int | None = None
     used_ms: int | None = None
     revoked_ms: int | None = None
+    unit: str = ""
 
     @property
     def identity(self) -> Identity:
-        return Identity(f"token:{self.name}", self.role, self.tenant)
+        return Identity(f"token:{self.name}", self.role, self.tenant, unit=self.unit)
 
     def good(self, now_ms: int) -> bool:
         return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)

@@ -19,12 +19,15 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Somebody, or a program. `tenant` None: sees every tenant; `source`: where the request came from."""
+    """Somebody, or a program. `tenant` None: sees every tenant; `source`: where the request came from; `unit`: of
+    the cases only that unit's, "": belongs to none and sees all.
+    """
 
     name: str
     role: Role
     tenant: str | None = None
     source: str = ""
+    unit: str = ""
 
     def may(self, needed: Role) -> bool:
         return self.role.rank >= needed.rank

@@ -121,7 +121,7 @@ class Doorman:
             token = await self._known.recognise(bearer)
             if token is None:
                 return Asker(STRANGER, refusal="the token is unknown, revoked or expired")
-            who = Identity(token.identity.name, token.role, token.tenant, address)
+            who = replace(token.identity, source=address)
             return Asker(who, token=token, bearer=bearer)
         cookie = cookie_of(caller)
         visit = await self._known.visit(cookie) if cookie else None

@@ -20,7 +20,9 @@ from citywarden.database import connect
 from citywarden.model.access import NewUser
 from citywarden.model.errors import CitywardenError
 from citywarden.model.identity import AuditNote, Identity, Role
+from citywarden.model.unit import proper
 from citywarden.sections import Settings
+from citywarden.serve.casework import table_of
 from citywarden.serve.doorman import Doorman
 from citywarden.serve.tables import open_database
 
@@ -36,9 +38,22 @@ def terms_of(settings: Settings) -> Terms:
     return Terms(round(settings.access.session_idle_h * 3_600_000), round(settings.access.session_days * 86_400_000))
 
 
+def desk_on(settings: Settings, engine: Engine) -> Desk:
+    """A desk on a database; units may be called by a half of their names in the table of deadlines, or of users'."""
+
+    def unit_of(name: str) -> str:
+        if not name.strip():
+            return ""
+        planned = [category.unit for category in table_of(settings).categories.values() if category.unit]
+        return proper(name, [*planned, *desk.units(None)])
+
+    desk = Desk(engine, terms=terms_of(settings), unit_of=unit_of)
+    return desk
+
+
 def access_desk(settings: Settings) -> Desk:
     """A desk for a command: the same database as the server's. Raises CitywardenError."""
-    return Desk(open_database(settings.database_url), terms=terms_of(settings))
+    return desk_on(settings, open_database(settings.database_url))
 
 
 def os_identity() -> Identity:
@@ -58,7 +73,7 @@ def record(engine: Engine, action: str, subject: str, detail: str = "") -> None:
 
 def open_reception(settings: Settings, engine: Engine, clock_ms: Callable[[], int]) -> Reception:
     """The server's reception on its own database."""
-    return Reception(Desk(engine, terms=terms_of(settings)), clock_ms)
+    return Reception(desk_on(settings, engine), clock_ms)
 
 
 def login_of(settings: Settings, listen: str) -> tuple[Login, bool]:

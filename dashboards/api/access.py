@@ -21,6 +21,7 @@ from dashboards.gate import Access
 RoleWord = Literal["viewer", "dispatcher", "supervisor", "administrator"]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Password = Annotated[str, Field(min_length=1, max_length=256)]
+UnitName = Annotated[str, Field(max_length=200)]
 TenantName = Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -47,11 +48,14 @@ class Leaving(_Given):
 
 
 class UserBody(BaseModel):
-    """`tenant` null: sees every tenant. `must_change`: the password is only for once."""
+    """`tenant` null: sees every tenant. `unit`: of the cases only that unit's, "": all. `must_change`: the password
+    is only for once.
+    """
 
     name: str
     role: RoleWord
     tenant: str | None
+    unit: str
     enabled: bool
     must_change: bool
     created_at: Timestamp
@@ -71,14 +75,18 @@ class NewUserBody(_Given):
     name: Name
     role: RoleWord
     tenant: TenantName = None
+    unit: UnitName = ""
     password: Password | None = None
 
 
 class UserPatch(_Given):
-    """What is left out stays. `tenant` null: every tenant. `reset_password`: true generates a new one."""
+    """What is left out stays. `tenant` null: every tenant; `unit` "": of none. `reset_password`: true generates a new
+    one.
+    """
 
     role: RoleWord | None = None
     tenant: TenantName = None
+    unit: UnitName | None = None
     enabled: bool | None = None
     reset_password: bool = False
 
@@ -89,6 +97,7 @@ class MeBody(BaseModel):
     name: str
     role: RoleWord
     tenant: str | None
+    unit: str
     login: Literal["session", "token", "local"]
     must_change: bool
 
@@ -98,6 +107,7 @@ class TokenBody(BaseModel):
     name: str
     role: RoleWord
     tenant: str | None
+    unit: str
     scopes: list[str]
     created_at: Timestamp
     created_by: str
@@ -118,6 +128,7 @@ class NewTokenBody(_Given):
     name: Name
     role: RoleWord = "viewer"
     tenant: TenantName = None
+    unit: UnitName = ""
     scopes: Annotated[list[Annotated[str, Field(max_length=60)]], Field(max_length=50)] = []
     expires_at: Moment | None = None
 
@@ -155,7 +166,7 @@ def _own(router: APIRouter, gate: Access) -> None:
         agent = request.headers.get("user-agent", "")
         user, cookie = await gate.login(given.name, given.password, address, agent)
         set_session(response, cookie, request.url.scheme == "https")
-        return {"name": user.name, "role": user.role, "tenant": user.tenant, "login": "session",
+        return {"name": user.name, "role": user.role, "tenant": user.tenant, "unit": user.unit, "login": "session",
                 "must_change": user.must_change}  # fmt: skip
 
     @router.post("/logout", status_code=204)
@@ -172,7 +183,7 @@ def _own(router: APIRouter, gate: Access) -> None:
         """Who is asking."""
         visit = visit_of(request)
         how = "session" if visit else "token" if who.name.startswith("token:") else "local"
-        return {"name": who.name, "role": who.role, "tenant": who.tenant, "login": how,
+        return {"name": who.name, "role": who.role, "tenant": who.tenant, "unit": who.unit, "login": how,
                 "must_change": visit is not None and visit.user.must_change}  # fmt: skip
 
     @router.post("/me/password", status_code=204)
@@ -191,7 +202,7 @@ def _users(router: APIRouter, gate: Access) -> None:
     @router.post("/users", response_model=MadeUser, status_code=201)
     async def add_user(given: NewUserBody, who: Administrator) -> dict[str, object]:
         """Make a user."""
-        new = NewUser(given.name, Role(given.role), given.tenant, given.password)
+        new = NewUser(given.name, Role(given.role), given.tenant, given.password, given.unit)
         user, password = await gate.add_user(who, new)
         return user_body(user) | {"password": password}
 
@@ -202,10 +213,10 @@ def _users(router: APIRouter, gate: Access) -> None:
 
     @router.patch("/users/{name}", response_model=MadeUser)
     async def change_user(name: Word, given: UserPatch, who: Administrator) -> dict[str, object]:
-        """Change role, tenant, password or whether the user may come in; each ends the user's sessions."""
+        """Change role, tenant, unit, password or whether the user may come in; each ends the user's sessions."""
         tenant = given.tenant or "" if "tenant" in given.model_fields_set else None
         role = None if given.role is None else Role(given.role)
-        user = await gate.change_user(who, name, UserChange(role, tenant, given.enabled))
+        user = await gate.change_user(who, name, UserChange(role, tenant, given.enabled, given.unit))
         password = await gate.reset_password(who, name, None) if given.reset_password else None
         return user_body(await gate.user(who, name) if password else user) | {"password": password}
 
@@ -225,7 +236,7 @@ def _tokens(router: APIRouter, gate: Access) -> None:
     @router.post("/tokens", response_model=MadeToken, status_code=201)
     async def add_token(given: NewTokenBody, who: Administrator) -> dict[str, object]:
         """Make a token."""
-        new = NewToken(given.name, Role(given.role), given.tenant, tuple(given.scopes), given.expires_at)
+        new = NewToken(given.name, Role(given.role), given.tenant, tuple(given.scopes), given.expires_at, given.unit)
         token, text = await gate.add_token(who, new)
         return token_body(token) | {"token": text}
 
@@ -293,6 +304,7 @@ def user_body(user: User) -> dict[str, object]:
         "name": user.name,
         "role": user.role.value,
         "tenant": user.tenant,
+        "unit": user.unit,
         "enabled": user.enabled,
         "must_change": user.must_change,
         "created_at": timestamp(user.created_ms),
@@ -312,6 +324,7 @@ def token_body(token: Token) -> dict[str, object]:
         "name": token.name,
         "role": token.role.value,
         "tenant": token.tenant,
+        "unit": token.unit,
         "scopes": list(token.scopes),
         "created_at": timestamp(token.created_ms),
         "created_by": token.created_by,

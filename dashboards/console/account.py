@@ -30,7 +30,12 @@ async def account_page(sources: Sources, broadcast: Broadcast, lang: str | None 
             '<div class="cw-title"><h1>{n}</h1><span>{r} · {t}</span></div>{ways}',
             n=who.name,
             r=session.say(f"role_{who.role.value}"),
-            t=who.tenant or f"{session.say('tenant')}: {session.say('every_tenant')}",
+            t=" · ".join(
+                filter(
+                    None,
+                    (who.tenant or f"{session.say('tenant')}: {session.say('every_tenant')}", session.named(who.unit)),
+                )
+            ),
             ways=_ways(session, visit.csrf),
         )
         content.set_content(

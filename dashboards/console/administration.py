@@ -35,7 +35,8 @@ async def users_page(sources: Sources, broadcast: Broadcast, lang: str | None = 
             ui.html(html('<p class="cw-empty">{t}</p>', t=session.say("not_allowed_here")), sanitize=False)
         return
     with body:
-        desk = AdminDesk(session.language, roles=[role.value for role in Role], own=who.tenant)
+        units = list(await sources.cases.units(who.tenant)) if sources.cases is not None else []
+        desk = AdminDesk(session.language, roles=[role.value for role in Role], own=who.tenant, units=units)
     session.parts.append(desk)
 
     async def show() -> None:
@@ -63,7 +64,8 @@ async def act(gate: Access, who: Identity, asked: Asked, now_ms: int) -> str:
     name = str(asked.get("name") or "").strip()
 
     async def add_user() -> str:
-        return (await gate.add_user(who, NewUser(name, Role(str(asked.get("role"))), _tenant(asked))))[1] or ""
+        new = NewUser(name, Role(str(asked.get("role"))), _tenant(asked), unit=_unit(asked))
+        return (await gate.add_user(who, new))[1] or ""
 
     async def change(wanted: UserChange) -> str:
         await gate.change_user(who, name, wanted)
@@ -80,9 +82,8 @@ async def act(gate: Access, who: Identity, asked: Asked, now_ms: int) -> str:
         days = asked.get("days")
         expires = now_ms + round(float(days) * DAY_MS) if isinstance(days, int | float) and days > 0 else None
         scopes = tuple(str(asked.get("scopes") or "").split())
-        return (
-            await gate.add_token(who, NewToken(name, Role(str(asked.get("role"))), _tenant(asked), scopes, expires))
-        )[1]
+        new = NewToken(name, Role(str(asked.get("role"))), _tenant(asked), scopes, expires, _unit(asked))
+        return (await gate.add_token(who, new))[1]
 
     async def revoke() -> str:
         await gate.revoke_token(who, str(asked.get("id")))
@@ -91,6 +92,7 @@ async def act(gate: Access, who: Identity, asked: Asked, now_ms: int) -> str:
     deeds: Mapping[str, Callable[[], Awaitable[str]]] = {
         "add_user": add_user,
         "role": lambda: change(UserChange(role=Role(str(asked.get("role"))))),
+        "unit": lambda: change(UserChange(unit=_unit(asked))),
         "let_in": lambda: change(UserChange(enabled=True)),
         "keep_out": lambda: change(UserChange(enabled=False)),
         "remove_user": remove,
@@ -108,12 +110,17 @@ def _tenant(asked: Asked) -> str | None:
     return str(asked.get("tenant") or "").strip() or None
 
 
+def _unit(asked: Asked) -> str:
+    return str(asked.get("unit") or "").strip()
+
+
 def user_view(user: User, sources: Sources) -> dict[str, object]:
     """What the browser shows of a user."""
     return {
         "name": user.name,
         "role": user.role.value,
         "tenant": user.tenant,
+        "unit": user.unit,
         "enabled": user.enabled,
         "must_change": user.must_change,
         "login": moment(user.login_ms, sources.timezone),
@@ -131,6 +138,7 @@ def token_view(token: Token, sources: Sources) -> dict[str, object]:
         "name": token.name,
         "role": token.role.value,
         "tenant": token.tenant,
+        "unit": token.unit,
         "scopes": list(token.scopes),
         "state": state,
         "used": moment(token.used_ms, sources.timezone),

@@ -29,6 +29,22 @@ def test_a_user_is_made_changed_and_removed(capsys: pytest.CaptureFixture[str], 
     assert made["password"] not in json.dumps(record)
 
 
+def test_a_user_belongs_to_a_unit(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    where = ("--data", tmp_path)
+    lights, drains = "路灯管理所 / Street lighting", "排水抢险队 / Drainage team"
+    added = ("user", "add", "sun", "--role", "dispatcher", "--unit", "路灯管理所", "--json", *where)
+    assert json.loads(call(capsys, *added)[1])["unit"] == lights
+    assert lights in json.loads(call(capsys, "cases", "units", "--json", *where)[1])
+    assert json.loads(call(capsys, "user", "unit", "sun", "drainage team", "--json", *where)[1])["unit"] == drains
+    assert call(capsys, "user", "unit", "sun", "", *where)[:2] == (0, "sun belongs to no unit\n")
+    code, _, err = call(capsys, "user", "add", "boss", "--role", "administrator", "--unit", "路灯管理所", *where)
+    assert (code, "an administrator belongs to no unit" in err) == (1, True)
+    assert json.loads(call(capsys, "token", "add", "crm", "--unit", lights, "--json", *where)[1])["unit"] == lights
+    record = json.loads(call(capsys, "audit", "--json", "--action", "user", *where)[1])["items"]
+    assert [entry["detail"] for entry in record] == [
+        "unit none", f"unit {drains}", f"role dispatcher, tenant every, unit {lights}"]  # fmt: skip
+
+
 def test_a_token_is_shown_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     where = ("--data", tmp_path)
     text = json.loads(call(capsys, "token", "add", "crm", "--scope", "alerts:write", "--json", *where)[1])["token"]

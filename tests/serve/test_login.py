@@ -214,7 +214,8 @@ async def test_a_program_logs_in_and_out_with_json(made: House) -> None:
     await made.user("zhang", Role.SUPERVISOR, "north")
     async with made.client() as http:
         me = await http.post("/api/v1/login", json={"name": "zhang", "password": GOOD})
-        wanted = {"name": "zhang", "role": "supervisor", "tenant": "north", "login": "session", "must_change": False}
+        wanted = {"name": "zhang", "role": "supervisor", "tenant": "north", "unit": "", "login": "session",
+                  "must_change": False}  # fmt: skip
         assert me.json() == wanted == (await http.get("/api/v1/me")).json()
         assert (await http.post("/api/v1/logout", json={"everywhere": True})).status_code == 204
         assert (await http.get("/api/v1/me")).status_code == 401
@@ -263,6 +264,22 @@ async def test_administrators_manage_users(made: House) -> None:
         assert (await http.get("/api/v1/users/li")).status_code == 404
         assert (await http.post("/api/v1/users", json={"name": "a b", "role": "viewer"})).status_code == 409
         assert (await http.post("/api/v1/users", json={"name": "ab", "role": "king"})).status_code == 422
+
+
+async def test_a_user_of_a_unit_is_one_from_the_next_login_on(made: House) -> None:
+    await made.user("zhang", Role.DISPATCHER, "north")
+    async with made.client() as http, made.client(**await made.token()) as root:
+        await log_in(http, "zhang")
+        assert (await http.get("/api/v1/me")).json()["unit"] == ""
+        changed = await root.patch("/api/v1/users/zhang", json={"unit": " 路灯管理所 "})
+        assert changed.json()["unit"] == "路灯管理所"
+        assert (await http.get("/api/v1/me")).status_code == 401
+        await log_in(http, "zhang")
+        assert (await http.get("/api/v1/me")).json()["unit"] == "路灯管理所"
+        assert (await root.patch("/api/v1/users/zhang", json={"role": "administrator"})).status_code == 409
+        new = await root.post("/api/v1/tokens", json={"name": "crm", "role": "dispatcher", "unit": "排水抢险队"})
+        async with made.client(authorization=f"Bearer {new.json()['token']}") as crm:
+            assert (await crm.get("/api/v1/me")).json()["unit"] == "排水抢险队"
 
 
 async def test_a_token_is_shown_once_and_does_what_its_scopes_say(made: House) -> None:

@@ -39,8 +39,8 @@ async def test_the_first_administrator_logs_in_looks_around_and_leaves(tmp_path:
         await page.locator("text=none changed").or_(page.locator("text=The chain is whole")).wait_for()
         assert broken == [], "nothing of ours is against our own content security policy"
         await make_user(page, server.url)
-        names = [user.name for user in access_desk(settings).users(os_identity())]
-        assert names == ["admin", "zhang"]
+        users = [(user.name, user.unit) for user in access_desk(settings).users(os_identity())]
+        assert users == [("admin", ""), ("zhang", "路灯管理所 / Street lighting")]
         await page.goto(f"{server.url}/account")
         await page.get_by_role("button", name="Sign out", exact=True).click()
         await page.wait_for_url("**/login**")
@@ -68,6 +68,7 @@ async def make_user(page: Page, url: str) -> None:
     await dialog.locator("input[name=name]").fill("zhang")
     await dialog.locator("select[name=role]").select_option("dispatcher")
     await dialog.locator("input[name=tenant]").fill("north")
+    await dialog.locator("input[name=unit]").fill("Street lighting")
     await dialog.get_by_role("button", name="Add user").click()
     await page.locator("tr[data-name=zhang]").wait_for()
     assert await page.locator(".cw-secret code").inner_text()

@@ -4,7 +4,7 @@ from dashboards.console.parts import Part
 
 
 class AdminDesk(Part, component="admin_desk.js"):
-    """Users and tokens. Emits act({what, name, role, tenant, scopes, days, id})."""
+    """Users and tokens. Emits act({what, name, role, tenant, unit, scopes, days, id})."""
 
     def show(self, users: list[dict[str, object]], tokens: list[dict[str, object]]) -> None:
         """Who there is now."""
