@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 
 from citywarden.cases import tables
 from citywarden.cases.records import case_of, event_of, evidence_of
-from citywarden.model.case import Board, Case, CaseEvent, CaseQuery, Evidence, Stage
+from citywarden.model.case import Board, Case, CaseEvent, CaseQuery, Evidence, Sight, Stage
 from citywarden.model.errors import NotFound
 from citywarden.model.page import Page
 
@@ -95,11 +95,16 @@ def changed_after(connection: Connection, seen: int) -> tuple[list[Case], int]:
     return [case_of(dict(row)) for row in rows], newest
 
 
-def board(connection: Connection, tenant: str | None, now_ms: int, today_ms: int) -> Board:
+def seen(sight: Sight | None) -> list[ColumnElement[bool]]:
+    """What somebody of a unit sees, as conditions."""
+    return [] if sight is None else [or_(_T.c.unit == sight.unit, _T.c.reporter == sight.name)]
+
+
+def board(connection: Connection, tenant: str | None, now_ms: int, today_ms: int, sight: Sight | None = None) -> Board:
     """How many open cases stand where, and how many were closed since `today_ms`."""
     late = _T.c.running_due_ms < now_ms
     near = and_(_T.c.running_warn_ms <= now_ms, _T.c.running_due_ms >= now_ms)
-    mine = [] if tenant is None else [_T.c.tenant == tenant]
+    mine = [*([] if tenant is None else [_T.c.tenant == tenant]), *seen(sight)]
     counted = select(_T.c.stage, func.count(), _sum(late), _sum(near)).where(_T.c.ended_ms.is_(None), *mine)
     rows = connection.execute(counted.group_by(_T.c.stage)).all()
     closed = select(func.count()).where(_T.c.closed_ms >= today_ms, *mine)
@@ -129,7 +134,7 @@ def _some(connection: Connection, wanted: Select[tuple[object]], limit: int) -> 
 
 
 def _conditions(query: CaseQuery, now_ms: int) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+    conditions = seen(query.sight)
     for column, wanted in (
         (_T.c.tenant, query.tenant), (_T.c.category, query.category), (_T.c.unit, query.unit),
         (_T.c.district, query.district), (_T.c.alert, query.alert),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from citywarden.cases.narrow import TenantCases
 from citywarden.cases.openings import report_of
 from citywarden.cases.rates import By
 from citywarden.cases.timetable import Timetable
+from citywarden.cases.unit import UnitCases
 from citywarden.model.alert import Alert
 from citywarden.model.case import (
     Board,
@@ -31,13 +33,15 @@ from citywarden.model.case import (
     Place,
     RateRow,
     Report,
+    Sight,
     Step,
     Why,
 )
-from citywarden.model.casedesk import Listener
+from citywarden.model.casedesk import Cases, Listener
 from citywarden.model.errors import CitywardenError, NotFound
-from citywarden.model.identity import Role
+from citywarden.model.identity import Identity, Role
 from citywarden.model.page import Page
+from citywarden.model.unit import proper
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,17 +51,20 @@ MOST_FILES = 100
 
 
 class CaseDesk:
-    """The ledger and the evidence for one event loop. `clock_ms`: server time; `tenant`: whose a case is by default.
+    """The ledger and the evidence for one event loop. `clock_ms`: server time; `tenant`: whose a case is by default;
+    `staffed`: the units that people belong to (who see a tenant).
 
     Listeners hear of what is committed, also by other processes.
     """
 
     def __init__(
-        self, ledger: Ledger, evidence: EvidenceStore, clock_ms: Callable[[], int], tenant: str = "city"
-    ) -> None:
+        self, ledger: Ledger, evidence: EvidenceStore, clock_ms: Callable[[], int], tenant: str = "city",
+        staffed: Callable[[Connection, str | None], Sequence[str]] = lambda _connection, _tenant: (),
+    ) -> None:  # fmt: skip
         self.ledger = ledger
         self.store = evidence
         self._clock_ms = clock_ms
+        self._staffed = staffed
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="cases")
         self._listeners: list[Listener] = []
         self._told: dict[str, int] = {}
@@ -80,6 +87,10 @@ class CaseDesk:
     def narrowed(self, tenant: str) -> TenantCases:
         """The desk of one tenant."""
         return TenantCases(self, tenant)
+
+    def seen_by(self, who: Identity) -> Cases:
+        """See `Cases.seen_by`."""
+        return UnitCases(self, who) if who.unit else self
 
     def report_of(self, alert: Alert, place: str, by: str) -> Report:
         """See `openings.report_of`."""
@@ -121,7 +132,9 @@ class CaseDesk:
         return next(iter(await self._change(once)), None)
 
     async def take(self, case_id: str, deed: Deed) -> Case:
-        """See `Ledger.take`."""
+        """See `Ledger.take`; a unit may be called by one half of its name."""
+        if deed.unit:
+            deed = replace(deed, unit=proper(deed.unit, await self.units((await self.get(case_id)).tenant)))
         return (await self._change(lambda now_ms: [self.ledger.take(case_id, deed, now_ms)]))[0]
 
     async def attach(self, case: Case, chunks: AsyncIterable[bytes], name: str, place: Place, by: str) -> Evidence:
@@ -202,24 +215,31 @@ class CaseDesk:
             raise NotFound(f"no evidence {evidence_id!r}")
         return found, self.store.path(found.sha256)
 
-    async def board(self, tenant: str | None) -> Board:
+    async def board(self, tenant: str | None, sight: Sight | None = None) -> Board:
         """How many open cases stand where, and how many were closed today."""
         now_ms = self._clock_ms()
         today = datetime.fromtimestamp(now_ms / 1000, self.table.calendar.zone)
         today_ms = round(today.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
-        return await self.read(partial(archive.board, tenant=tenant, now_ms=now_ms, today_ms=today_ms))
+        return await self.read(partial(archive.board, tenant=tenant, now_ms=now_ms, today_ms=today_ms, sight=sight))
 
     async def rates(
-        self, start_ms: int, stop_ms: int, by: str | None = None, tenant: str | None = None
-    ) -> Sequence[RateRow]:
+        self, start_ms: int, stop_ms: int, by: str | None = None, tenant: str | None = None,
+        sight: Sight | None = None,
+    ) -> Sequence[RateRow]:  # fmt: skip
         """See `rates.count`. `by`: unit, district, category, or None for all."""
         group = None if by is None else By(by)
-        return await self.read(partial(rates.count, start_ms=start_ms, stop_ms=stop_ms, by=group, tenant=tenant))
+        return await self.read(
+            partial(rates.count, start_ms=start_ms, stop_ms=stop_ms, by=group, tenant=tenant, sight=sight)
+        )
 
     async def units(self, tenant: str | None) -> Sequence[str]:
-        """Units that had a case, and those of the table."""
-        known = [category.unit for category in self.categories if category.unit]
-        return list(dict.fromkeys([*known, *await self.read(partial(archive.units, tenant=tenant))]))
+        """Units of the table, those that people belong to, and those that had a case."""
+        return await self.read(partial(self.known_units, tenant=tenant))
+
+    def known_units(self, connection: Connection, tenant: str | None) -> list[str]:
+        """As `units`, on a connection."""
+        planned = [category.unit for category in self.categories if category.unit]
+        return list(dict.fromkeys([*planned, *self._staffed(connection, tenant), *archive.units(connection, tenant)]))
 
     async def of_alert(self, alert: str) -> Case | None:
         """The newest case opened out of an alert."""

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -125,10 +126,7 @@ def case_of(body: CaseDocument) -> Case:
 def _cases(ledger: Ledger, query: CaseQuery, now_ms: int) -> Iterator[Case]:
     cursor = query.cursor
     while True:
-        wanted = CaseQuery(
-            query.tenant, query.stages, query.open, query.category, query.unit, query.district, query.source,
-            query.alert, query.overdue, query.since_ms, query.text, PAGE, cursor,
-        )  # fmt: skip
+        wanted = replace(query, limit=PAGE, cursor=cursor)
         page = ledger.read(partial(archive.find, query=wanted, now_ms=now_ms))
         yield from page.items
         if page.next is None:

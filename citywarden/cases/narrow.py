@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from citywarden.cases.unit import UnitCases
 from citywarden.model.alert import Alert
 from citywarden.model.case import (
     Board,
@@ -17,12 +18,13 @@ from citywarden.model.case import (
     Place,
     RateRow,
     Report,
+    Sight,
     Step,
     Why,
 )
 from citywarden.model.casedesk import Cases, Listener
 from citywarden.model.errors import NotFound
-from citywarden.model.identity import Role
+from citywarden.model.identity import Identity, Role
 from citywarden.model.page import Page
 
 
@@ -98,13 +100,14 @@ class TenantCases:
     async def file(self, case_id: str, evidence_id: str) -> tuple[Evidence, Path]:
         return await self._desk.file((await self.get(case_id)).id, evidence_id)
 
-    async def board(self, tenant: str | None) -> Board:
-        return await self._desk.board(self._tenant)
+    async def board(self, tenant: str | None, sight: Sight | None = None) -> Board:
+        return await self._desk.board(self._tenant, sight)
 
     async def rates(
-        self, start_ms: int, stop_ms: int, by: str | None = None, tenant: str | None = None
-    ) -> Sequence[RateRow]:
-        return await self._desk.rates(start_ms, stop_ms, by, self._tenant)
+        self, start_ms: int, stop_ms: int, by: str | None = None, tenant: str | None = None,
+        sight: Sight | None = None,
+    ) -> Sequence[RateRow]:  # fmt: skip
+        return await self._desk.rates(start_ms, stop_ms, by, self._tenant, sight)
 
     async def units(self, tenant: str | None) -> Sequence[str]:
         return await self._desk.units(self._tenant)
@@ -116,6 +119,9 @@ class TenantCases:
     def narrowed(self, tenant: str) -> "TenantCases":
         """Itself for its own tenant; nobody is narrowed twice."""
         return TenantCases(self, tenant)
+
+    def seen_by(self, who: Identity) -> Cases:
+        return UnitCases(self, who) if who.unit else self
 
     def _mine(self, query: CaseQuery) -> CaseQuery:
         return replace(query, tenant=self._tenant)

@@ -12,7 +12,8 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_, select
 
 from citywarden.cases import tables
-from citywarden.model.case import Case, RateRow, Rates, Stage, Tally
+from citywarden.cases.archive import seen
+from citywarden.model.case import Case, RateRow, Rates, Sight, Stage, Tally
 
 _T = tables.case
 _CLOSING: ColumnElement[int] = case((_T.c.closed_ms < _T.c.whole_due_ms, _T.c.closed_ms), else_=_T.c.whole_due_ms)
@@ -42,14 +43,15 @@ def rates_of(tally: Tally) -> Rates:
 
 
 def count(
-    connection: Connection, start_ms: int, stop_ms: int, by: By | None = None, tenant: str | None = None
-) -> list[RateRow]:
+    connection: Connection, start_ms: int, stop_ms: int, by: By | None = None, tenant: str | None = None,
+    sight: Sight | None = None,
+) -> list[RateRow]:  # fmt: skip
     """Rates of the time from start (inclusive) to stop, of all or by group, most due first."""
     group: ColumnElement[str] = literal("") if by is None else _T.c[by.value]
     counted = _counted(start_ms, stop_ms)
     moments = (_T.c.accepted_ms, _T.c.filed_ms, _T.c.dispatched_ms, _CLOSING, _HANDLING)
     where = or_(*(_within(moment, start_ms, stop_ms) for moment in moments))
-    wanted = select(group, *(counted[one.name] for one in fields(Tally))).where(where)
+    wanted = select(group, *(counted[one.name] for one in fields(Tally))).where(where, *seen(sight))
     if tenant is not None:
         wanted = wanted.where(_T.c.tenant == tenant)
     if by is not None:

@@ -288,11 +288,22 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What somebody of a unit sees: the cases that are with the unit, and what that somebody reported."""
+
+    unit: str
+    name: str
+
+    def covers(self, case: Case) -> bool:
+        return case.unit == self.unit or case.reporter == self.name
+
+
+@dataclass(frozen=True, slots=True)
 class CaseQuery:
     """Which cases: None or empty means any. `open`: only those that have not ended, or only those that have.
 
     `overdue`: only those whose running deadline has passed; `since_ms`: changed at or after; `text`: in number, title,
-    place or text.
+    place or text; `sight`: only those that somebody of a unit sees.
     """
 
     tenant: str | None = None
@@ -308,6 +319,7 @@ class CaseQuery:
     text: str | None = None
     limit: int = 100
     cursor: str | None = None
+    sight: Sight | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,11 @@ from citywarden.model.case import (
     Place,
     RateRow,
     Report,
+    Sight,
     Step,
     Why,
 )
-from citywarden.model.identity import Role
+from citywarden.model.identity import Identity, Role
 from citywarden.model.page import Page
 
 Listener = Callable[[Sequence[Case]], None]
@@ -38,6 +39,9 @@ class Cases(Protocol):
     @property
     def largest_file(self) -> int:
         """Bytes that one file may have."""
+
+    def seen_by(self, who: Identity) -> "Cases":
+        """The desk as somebody sees it: of a unit only what is the unit's business, of none all of it."""
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have `listener` called on the event loop with cases that just changed; returns what ends it."""
@@ -64,9 +68,11 @@ class Cases(Protocol):
     async def history(self, case_id: str) -> Sequence[CaseEvent]: ...
     async def evidence(self, case_id: str) -> Sequence[Evidence]: ...
     async def file(self, case_id: str, evidence_id: str) -> tuple[Evidence, Path]: ...
-    async def board(self, tenant: str | None) -> Board: ...
+    async def board(self, tenant: str | None, sight: Sight | None = None) -> Board: ...
     async def rates(
-        self, start_ms: int, stop_ms: int, by: str | None = None, tenant: str | None = None
-    ) -> Sequence[RateRow]: ...
-    async def units(self, tenant: str | None) -> Sequence[str]: ...
+        self, start_ms: int, stop_ms: int, by: str | None = None, tenant: str | None = None,
+        sight: Sight | None = None,
+    ) -> Sequence[RateRow]: ...  # fmt: skip
+    async def units(self, tenant: str | None) -> Sequence[str]:
+        """Units that a case can be given to: of the table, of users, and those that had one."""
     async def of_alert(self, alert: str) -> Case | None: ...

@@ -7,6 +7,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from citywarden.access import users
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.cases import archive
 from citywarden.cases.desk import CaseDesk
@@ -52,7 +53,8 @@ def evidence_of(settings: Settings) -> EvidenceStore:
 
 def case_desk(settings: Settings, engine: Engine, clock_ms: Callable[[], int]) -> CaseDesk:
     """The desk over the server's database and data folder. Raises ConfigurationError."""
-    return CaseDesk(Ledger(engine, table_of(settings)), evidence_of(settings), clock_ms, settings.tenant)
+    ledger = Ledger(engine, table_of(settings))
+    return CaseDesk(ledger, evidence_of(settings), clock_ms, settings.tenant, users.units)
 
 
 class CaseWork:

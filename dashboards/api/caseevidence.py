@@ -41,13 +41,14 @@ def evidence(sources: Sources, desk: Cases) -> APIRouter:
         by: Annotated[str, Query(min_length=1, max_length=200)] = "api",
     ) -> dict[str, object]:
         """Keep a file with a case: the body is the file itself, JPEG, PNG, WebP, PDF or MP4."""
-        case = await desk.get(id)
+        mine = desk.seen_by(who)
+        case = await mine.get(id)
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > desk.largest_file:
             raise HTTPException(413, f"a file may have {desk.largest_file >> 20} MiB")
         signer, _ = signed(who, by)
         try:
-            kept = await desk.attach(case, request.stream(), name, place, signer)
+            kept = await mine.attach(case, request.stream(), name, place, signer)
         except (NotFound, Unavailable):
             raise
         except CitywardenError as error:
@@ -56,9 +57,10 @@ def evidence(sources: Sources, desk: Cases) -> APIRouter:
         return evidence_body(kept)
 
     @router.get("/{file}", response_class=FileResponse, responses=_FILE)
-    async def fetched(id: Word, file: Word, _who: Viewer) -> FileResponse:
+    async def fetched(id: Word, file: Word, who: Viewer) -> FileResponse:
         """A file, to be saved."""
-        found, path = await desk.file((await desk.get(id)).id, file)
+        mine = desk.seen_by(who)
+        found, path = await mine.file((await mine.get(id)).id, file)
         return FileResponse(path, media_type=found.type, filename=found.name, headers=SAFE)
 
     return router

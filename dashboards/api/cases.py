@@ -37,9 +37,9 @@ def cases(sources: Sources, desk: Cases) -> APIRouter:
 
 def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
     @router.get("", response_model=Listed[CaseBody])
-    async def listed(_who: Viewer, wanted: Annotated[CaseFilters, Query()]) -> dict[str, object]:
-        """Cases, changed last first."""
-        page = await desk.find(wanted.query())
+    async def listed(who: Viewer, wanted: Annotated[CaseFilters, Query()]) -> dict[str, object]:
+        """Cases, changed last first; somebody of a unit gets those of the unit, and the own reports."""
+        page = await desk.seen_by(who).find(wanted.query())
         now_ms = sources.now_ms()
         return {"items": [case_body(case, now_ms) for case in page.items], "next": page.next}
 
@@ -55,10 +55,15 @@ def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
             for c in desk.categories
         ]  # fmt: skip
 
+    @router.get("/units", response_model=list[str])
+    async def units(who: Viewer, tenant: Tenant = None) -> list[str]:
+        """Units that a case can be given to, by their whole names: of the table, of users, and those that had one."""
+        return list(await desk.seen_by(who).units(tenant))
+
     @router.get("/board", response_model=BoardBody)
-    async def board(_who: Viewer, tenant: Tenant = None) -> dict[str, object]:
+    async def board(who: Viewer, tenant: Tenant = None) -> dict[str, object]:
         """How many open cases stand where."""
-        found = await desk.board(tenant)
+        found = await desk.seen_by(who).board(tenant)
         stages = [
             {"stage": stage, "open": n, "overdue": late, "near": near}
             for stage, (n, late, near) in found.stages.items()
@@ -68,7 +73,7 @@ def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
 
     @router.get("/rates", response_model=list[RatesBody])
     async def rates(
-        _who: Viewer,
+        who: Viewer,
         since: Annotated[Moment | None, Query(description="Begin; left out: the first of this month")] = None,
         until: Annotated[Moment | None, Query(description="End, exclusive; left out: now")] = None,
         by: By | None = None,
@@ -82,14 +87,14 @@ def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
         stop_ms = now_ms if until is None else until
         if not 0 < stop_ms - start_ms <= timedelta(days=LONGEST_DAYS) // timedelta(milliseconds=1):
             raise BadQuestion("query.until", f"it must be after since, and at most {LONGEST_DAYS} days")
-        return [rates_body(row) for row in await desk.rates(start_ms, stop_ms, by, tenant)]
+        return [rates_body(row) for row in await desk.seen_by(who).rates(start_ms, stop_ms, by, tenant)]
 
     @router.get("/export", response_class=StreamingResponse)
-    async def export(_who: Viewer, wanted: Annotated[CaseFilters, Query()]) -> StreamingResponse:
+    async def export(who: Viewer, wanted: Annotated[CaseFilters, Query()]) -> StreamingResponse:
         """Cases with history and evidence as one JSON document (docs/cases.md), whatever `limit` and `cursor` say."""
         headers = {"content-disposition": 'attachment; filename="cases.json"'}
         return StreamingResponse(
-            desk.export(replace(wanted.query(), cursor=None), wanted.content),
+            desk.seen_by(who).export(replace(wanted.query(), cursor=None), wanted.content),
             headers=headers,
             media_type="application/json",
         )
@@ -107,21 +112,25 @@ def _one(router: APIRouter, sources: Sources, desk: Cases) -> None:
     @router.get("/{id}", response_model=WholeCaseBody)
     async def one(id: Word, who: Viewer) -> dict[str, object]:
         """A case by id or number: with its history, its files, and the steps the asker can take now."""
-        case = await desk.get(id)
-        history, files = await desk.history(case.id), await desk.evidence(case.id)
+        mine = desk.seen_by(who)
+        case = await mine.get(id)
+        history, files = await mine.history(case.id), await mine.evidence(case.id)
         return whole_body(case, history, files, sources.now_ms()) | {
-            "steps": [{"step": step, "reasons": desk.reasons(step)} for step in desk.possible(case, who.role)],
+            "steps": [{"step": step, "reasons": desk.reasons(step)} for step in mine.possible(case, who.role)],
             "left_ms": desk.left_ms(case.deadline) if case.deadline else None,
         }
 
     @router.post("/{id}/steps", response_model=CaseBody)
     async def take(id: Word, taken: StepTaken, request: Request) -> dict[str, object]:
-        """Take a step; returns the case as it is then. 403 without the role it needs, 409 when it is not possible."""
+        """Take a step; returns the case as it is then. 403 without the role it needs, and for somebody of a unit who
+        takes one that is not the unit's; 409 when it is not possible.
+        """
         who = needs(desk.needs(taken.step))(request)
+        mine = desk.seen_by(who)
         by, note = signed(who, taken.by, taken.note)
         limit = Limit(taken.limit.amount, taken.limit.clock) if taken.limit else None
-        case = await desk.get(id)
-        after = await desk.take(case.id, Deed(taken.step, by, note, taken.why, taken.unit, limit))
+        case = await mine.get(id)
+        after = await mine.take(case.id, Deed(taken.step, by, note, taken.why, taken.unit, limit))
         said = " ".join(filter(None, (taken.why or "", taken.unit, note or "")))[:200]
         await sources.audit.note(who, f"case.{taken.step}", case.number, said)
         return case_body(after, sources.now_ms())

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from citywarden.model.case import Sight
 from citywarden.model.message import Reject
 from dashboards.api.problems import BadQuestion, problem
 from dashboards.api.questions import Cursor, Limit
@@ -55,13 +56,16 @@ def server(sources: Sources) -> APIRouter:
 
     @router.get("/api/v1/stream", responses=_EVENTS, response_class=StreamingResponse)
     async def changes(
+        request: Request,
         events: Annotated[
             str | None, Query(max_length=200, description="Of alert,reading,task,case; all if left out")
         ] = None,
         kinds: Annotated[str | None, Query(max_length=2000, description="Kinds, by commas; all if left out")] = None,
     ) -> StreamingResponse:
         """Live changes as server-sent events. A client that was too slow gets `lagged` and should read anew."""
-        choice = Choice(_words("events", events, set(Event)), _words("kinds", kinds, set(sources.kinds)))
+        who = identity_of(request)
+        sight = Sight(who.unit, who.name) if who.unit else None
+        choice = Choice(_words("events", events, set(Event)), _words("kinds", kinds, set(sources.kinds)), sight)
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
         return StreamingResponse(stream(sources, choice), headers=headers, media_type="text/event-stream")
 

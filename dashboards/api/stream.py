@@ -10,7 +10,7 @@ import orjson
 from citywarden.columns import Reading
 from citywarden.live import Change, Lagged
 from citywarden.model.alert import CASE_KIND, Alert
-from citywarden.model.case import Case
+from citywarden.model.case import Case, Sight
 from citywarden.model.casebody import case_body
 from citywarden.model.wire import alert_body, report_item
 from dashboards.api.shapes import reading_body
@@ -34,10 +34,11 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a client wants to hear; empty: everything."""
+    """What a client wants to hear; empty: everything. `sight`: the cases it may hear of, None: all."""
 
     events: Set[str] = frozenset()
     kinds: Set[str] = frozenset()
+    sight: Sight | None = None
 
     def wants(self, event: str, kind: str) -> bool:
         return (not self.events or event in self.events) and (not self.kinds or kind in self.kinds)
@@ -76,7 +77,7 @@ def written(change: Change, choice: Choice, sources: Sources) -> bytes:
         body = {"tenant": who.tenant, "kind": who.kind, "device": who.id, "reading": reading_body(change)}
         return _event(Event.READING, body) if choice.wants(Event.READING, who.kind) else b""
     if isinstance(change, Case):
-        wanted = choice.wants(Event.CASE, CASE_KIND)
+        wanted = choice.wants(Event.CASE, CASE_KIND) and (choice.sight is None or choice.sight.covers(change))
         return _event(Event.CASE, case_body(change, sources.now_ms())) if wanted else b""
     wanted = choice.wants(Event.TASK, VEHICLE)
     return _event(Event.TASK, report_item(change, sources.timezone)) if wanted else b""

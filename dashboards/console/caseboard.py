@@ -94,7 +94,7 @@ async def board_page(sources: Sources, broadcast: Broadcast, lang: str | None = 
     with ui.element("main").classes("cw-page"):
         session = begin(sources, broadcast, "cases", lang)
         body = ui.element("div").classes("cw-body")
-    desk = sources.cases
+    desk = None if sources.cases is None else sources.cases.seen_by(session.who)
     with body:
         if desk is None:
             session.label("case_none", "cw-empty")

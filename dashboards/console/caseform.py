@@ -74,7 +74,7 @@ async def form_page(
     with ui.element("main").classes("cw-page"):
         session = begin(sources, broadcast, "case_new", lang)
         body = ui.element("div").classes("cw-body")
-    desk = sources.cases
+    desk = None if sources.cases is None else sources.cases.seen_by(session.who)
     if desk is None or not session.may:
         with body:
             session.label("case_not_allowed", "cw-empty")

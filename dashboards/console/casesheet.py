@@ -120,7 +120,7 @@ async def sheet_page(sources: Sources, broadcast: Broadcast, ref: str, lang: str
     with ui.element("main").classes("cw-page"):
         session = begin(sources, broadcast, "case", lang, live_map=True)
         body = ui.element("div").classes("cw-body")
-    desk = sources.cases
+    desk = None if sources.cases is None else sources.cases.seen_by(session.who)
     try:
         case = None if desk is None else await desk.get(ref)
     except NotFound:

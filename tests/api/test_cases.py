@@ -3,76 +3,23 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 import pytest
-from fastapi import FastAPI
-from httpx import ASGITransport, AsyncClient
-from starlette.types import Receive, Scope, Send
 
-from citywarden.cases.desk import CaseDesk
-from citywarden.cases.ledger import Ledger
 from citywarden.live import Live
+from citywarden.model.case import Sight
 from citywarden.model.casebody import CasesDocument
 from citywarden.model.identity import Identity, Role
-from citywarden.serve.tables import open_database
-from dashboards.api import mount_api
-from dashboards.api.rights import IDENTITY
 from dashboards.api.stream import Choice, stream
 from dashboards.scoping import narrowed
-from dashboards.sources import Sources
-from tests.api.fakes import FakeInbox, alert, sources
+from tests.api.fakes import sources
+from tests.api.office import CHEN, LI, LOOKING, OTHER, Office
 from tests.builders import KINDS
-from tests.cases.case_builders import MINUTE_MS, MONDAY_MS, PNG, TABLE, evidence_store
+from tests.cases.case_builders import MINUTE_MS, PNG
 
-LI = Identity("li", Role.DISPATCHER, "t")
-CHEN = Identity("chen", Role.SUPERVISOR, "t")
-LOOKING = Identity("wu", Role.VIEWER, "t")
-OTHER = Identity("ma", Role.ADMINISTRATOR, "u")
-
-
-class Record:
-    """An audit that remembers."""
-
-    def __init__(self) -> None:
-        self.notes: list[tuple[str, str, str]] = []
-
-    async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
-        self.notes.append((who.name, action, subject))
-
-
-class Office:
-    """The API over a desk; `self(who, method, path)` asks as somebody."""
-
-    def __init__(self, folder: Path) -> None:
-        self.now_ms = MONDAY_MS
-        self.engine = open_database(f"sqlite:///{folder / 'cases.sqlite'}")
-        store = evidence_store(folder, largest=1 << 20)
-        self.desk = CaseDesk(Ledger(self.engine, TABLE), store, lambda: self.now_ms, "t")
-        self.record = Record()
-        inbox = FakeInbox([alert("a1", district="Futian"), replace(alert("a2"), tenant="u")])
-        known: Sources = sources(cases=self.desk, alerts=inbox, audit=self.record, now_ms=lambda: self.now_ms)
-        self._app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-        mount_api(self._app, known)
-
-    async def __call__(self, who: Identity | None, method: str, path: str, **more: object) -> httpx.Response:
-        async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await self._app({**scope, **({IDENTITY: who} if who else {})}, receive, send)
-
-        async with AsyncClient(transport=ASGITransport(app), base_url="http://c") as http:
-            return await http.request(method, f"/api/v1/cases{path}", **more)  # type: ignore[arg-type]
-
-    async def open(self, who: Identity = LI, **known: object) -> dict[str, object]:
-        body = {"category": "streetlight_dark", "title": "路灯不亮", "location": {"lat": 22.5, "lon": 114.0}} | known
-        answer = await self(who, "POST", "", json=body)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json())
-
-    async def step(self, who: Identity, number: object, step: str, **more: object) -> httpx.Response:
-        return await self(who, "POST", f"/{number}/steps", json={"step": step, **more})
+SUN = Identity("sun", Role.DISPATCHER, "t", unit="路灯管理所 / Street lighting")
 
 
 @pytest.fixture
@@ -87,14 +34,14 @@ async def test_a_case_is_worked_off_by_those_who_may(office: Office) -> None:
     number = (await office.open())["number"]
     assert number == "20261123-0001"
     for who, step, more in (
-        (LI, "accept", {}), (LI, "file", {}), (LI, "dispatch", {"unit": "路灯管理所"}), (LI, "begin", {}),
+        (LI, "accept", {}), (LI, "file", {}), (LI, "dispatch", {"unit": "抢险队"}), (LI, "begin", {}),
         (LI, "finish", {"note": "已更换灯泡"}), (CHEN, "rework", {"why": "incomplete"}), (LI, "finish", {}),
         (CHEN, "pass", {}), (CHEN, "close", {}),
     ):  # fmt: skip
         answer = await office.step(who, number, step, **more)
         assert answer.status_code == 200, answer.text
     whole = (await office(LOOKING, "GET", f"/{number}")).json()
-    assert (whole["stage"], whole["unit"], whole["reworks"], whole["steps"]) == ("closed", "路灯管理所", 1, [])
+    assert (whole["stage"], whole["unit"], whole["reworks"], whole["steps"]) == ("closed", "抢险队", 1, [])
     assert [line["change"] for line in whole["history"]] == [
         "opened", "accept", "file", "dispatch", "begin", "finish", "rework", "finish", "pass", "close"]  # fmt: skip
     assert [line["by"] for line in whole["history"]][5:7] == ["li", "chen"]
@@ -237,8 +184,44 @@ async def test_changes_of_cases_are_events_of_the_stream(office: Office) -> None
     assert json.loads(event.split("data: ")[1])["tenant"] == "t"
 
 
+async def test_a_unit_has_its_own_cases_only(office: Office) -> None:
+    numbers = [(await office.open())["number"] for _ in range(3)]
+    for number, unit in zip(numbers, (SUN.unit, "排水抢险队"), strict=False):
+        for step, more in (("accept", {}), ("file", {}), ("dispatch", {"unit": unit})):
+            assert (await office.step(LI, number, step, **more)).status_code == 200
+    mine, theirs, fresh = numbers
+    assert [one["number"] for one in (await office(SUN, "GET", "")).json()["items"]] == [mine]
+    assert [one["number"] for one in (await office(SUN, "GET", "/export")).json()["cases"]] == [mine]
+    assert (await office(SUN, "GET", "/board")).json()["stages"] == [
+        {"stage": "dispatched", "open": 1, "overdue": 0, "near": 0}]  # fmt: skip
+    assert (await office(SUN, "GET", "/units")).json() == [SUN.unit]
+    assert SUN.unit in (await office(LI, "GET", "/units")).json()
+    for number in (theirs, fresh):
+        assert (await office(SUN, "GET", f"/{number}")).status_code == 404
+        assert (await office.step(SUN, number, "note", note="x")).status_code == 404
+        assert (await office(SUN, "POST", f"/{number}/evidence?name=x.png", content=PNG)).status_code == 404
+    assert [one["step"] for one in (await office(SUN, "GET", f"/{mine}")).json()["steps"]] == [
+        "begin", "ask_extension", "note"]  # fmt: skip
+    refused = await office.step(SUN, mine, "transfer", why="overloaded", unit="排水抢险队")
+    assert (refused.status_code, "not a unit's step" in refused.json()["detail"]) == (403, True)
+    assert (await office.step(SUN, mine, "begin")).json()["stage"] == "handling"
+    assert office.record.notes[-1] == ("sun", "case.begin", mine)
+
+
+async def test_a_unit_hears_of_its_own_cases_only(office: Office) -> None:
+    live = Live(KINDS)
+    office.desk.subscribe(live.tell_all)
+    known = sources(live=live, now_ms=lambda: office.now_ms)
+    async with aclosing(stream(known, Choice(sight=Sight(SUN.unit, SUN.name)), 60.0)) as own:
+        await anext(own)
+        await office.open()
+        reported = await office.open(SUN)
+        event = (await anext(own)).decode()
+    assert json.loads(event.split("data: ")[1])["number"] == reported["number"]
+
+
 async def test_the_document_describes_every_route(office: Office) -> None:
     document = json.loads((await office(None, "GET", "/../openapi.json")).content)
     assert {path.removeprefix("/api/v1/cases") for path in document["paths"] if path.startswith("/api/v1/cases")} == {
-        "", "/categories", "/board", "/rates", "/export", "/{id}", "/{id}/steps", "/{id}/evidence",
+        "", "/categories", "/units", "/board", "/rates", "/export", "/{id}", "/{id}/steps", "/{id}/evidence",
         "/{id}/evidence/{file}"}  # fmt: skip
