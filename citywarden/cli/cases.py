@@ -3,34 +3,36 @@
 It works on the database; a running server takes it in within a second.
 """
 
-import asyncio
 import getpass
 import time
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from citywarden.alerts import archive as alert_archive
-from citywarden.cases import archive, exchange, rates
+from citywarden.cases import archive, rates
 from citywarden.cases.desk import CaseDesk
 from citywarden.cases.openings import report_of
 from citywarden.cases.rates import By
-from citywarden.cases.tablefile import parse_limit, parse_table
+from citywarden.cases.tablefile import parse_limit
+from citywarden.cli.casefiles import check, export, import_cases
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
 from citywarden.model.case import Case, CaseQuery, Deed, Limit, Report, Source, Stage, Step, Why
 from citywarden.model.casebody import case_body, rates_body, whole_body
-from citywarden.model.errors import CitywardenError, ConfigurationError, Problem
+from citywarden.model.errors import CitywardenError
+from citywarden.model.unit import proper
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
 from citywarden.serve.casework import case_desk
+from citywarden.serve.reception import record
 from citywarden.serve.tables import open_database
 
 CASE = click.argument("case")
 BY = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
 TENANT = click.option("--tenant", help="Only of this tenant.")
+LONGEST_SAID = 300
 
 
 def _limit(_ctx: click.Context, _param: click.Parameter, value: str | None) -> Limit | None:
@@ -140,7 +142,9 @@ def open_case(by: str, config: Path | None, data: Path | None, as_json: bool, **
     if report.category not in desk.table.categories:
         known = ", ".join(desk.table.categories)
         raise CitywardenError(f"no category {report.category!r}, expected one of {known}")
-    _say(desk.ledger.open(report, _now_ms()), as_json)
+    case = desk.ledger.open(report, _now_ms())
+    record(desk.ledger.engine, "case.open", case.number, f"by {by}: {case.category} {case.title}"[:LONGEST_SAID])
+    _say(case, as_json)
 
 
 @command.command("step")
@@ -162,8 +166,13 @@ def take_step(
     desk = _desk(settings_of(config, data))
     found = desk.ledger.get(case, words["tenant"])
     why = words["why"]
-    deed = Deed(Step(step), by, words["note"], Why(why) if why else None, words["unit"] or "", longer)
-    _say(desk.ledger.take(found.id, deed, _now_ms()), as_json)
+    units = desk.ledger.read(lambda connection: desk.known_units(connection, found.tenant))
+    unit = proper(words["unit"] or "", units)
+    deed = Deed(Step(step), by, words["note"], Why(why) if why else None, unit, longer)
+    taken = desk.ledger.take(found.id, deed, _now_ms())
+    said = " ".join(filter(None, (why, unit, words["note"])))
+    record(desk.ledger.engine, f"case.{step}", taken.number, f"by {by}: {said}".rstrip(": ")[:LONGEST_SAID])
+    _say(taken, as_json)
 
 
 @command.command("rates")
@@ -215,56 +224,6 @@ def categories(config: Path | None, data: Path | None, as_json: bool) -> None:
     print_table(f"{len(found)} categories", columns, rows)
 
 
-@command.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
-@configured
-def check(file: Path, config: Path | None, data: Path | None) -> None:
-    """Validate a table of deadlines; every error at once as FILE:LINE: key: what is wrong, what was expected."""
-    settings = settings_of(config, data)
-    try:
-        table = parse_table(_read(file).decode("utf-8"), str(file), settings.zone)
-    except ConfigurationError as error:
-        _complain(error)
-    click.echo(f"{file}: {len(table.categories)} categories: ok")
-
-
-@command.command("export")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--open", "only_open", is_flag=True, help="Only those that have not ended.")
-@click.option("--evidence", is_flag=True, help="With the files themselves, in base64.")
-@TENANT
-@configured
-def export(
-    file: Path, only_open: bool, evidence: bool, tenant: str | None, config: Path | None, data: Path | None
-) -> None:
-    """Write cases with history and evidence as JSON (docs/cases.md)."""
-    desk = _desk(settings_of(config, data))
-    try:
-        with file.open("wb") as sink:
-            for part in desk.export(CaseQuery(tenant, open=True if only_open else None), evidence):
-                sink.write(part)
-    except OSError as error:
-        raise CitywardenError(f"{file}: {error.strerror}") from None
-    click.echo(f"{file}: written", err=True)
-
-
-@command.command("import")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@configured
-def import_cases(file: Path, config: Path | None, data: Path | None) -> None:
-    """Bring in what an export wrote: all of it, or nothing where anything is wrong."""
-    desk = _desk(settings_of(config, data))
-    try:
-        count = asyncio.run(exchange.bring_in(desk.ledger, desk.store, _read(file), str(file)))
-    except ConfigurationError as error:
-        _complain(error)
-    click.echo(f"{file}: {count} cases")
-
-
-def _desk(settings: Settings) -> CaseDesk:
-    return case_desk(settings, open_database(settings.database_url), _now_ms)
-
-
 def _out_of(desk: CaseDesk, words: dict[str, str], by: str) -> Report:
     """The report of an alert, named by its id or the beginning of it."""
     found = desk.ledger.read(lambda c: alert_archive.find_beginning(c, words["alert"]))
@@ -279,17 +238,23 @@ def _out_of(desk: CaseDesk, words: dict[str, str], by: str) -> Report:
     )  # fmt: skip
 
 
-def _complain(error: ConfigurationError) -> NoReturn:
-    for problem in error.problems:
-        click.echo(str(problem), err=True)
-    raise click.exceptions.Exit(1) from None
+@command.command("units")
+@TENANT
+@configured
+@as_json
+def list_units(tenant: str | None, config: Path | None, data: Path | None, as_json: bool) -> None:
+    """Units that cases can be given to: of the table, of users, and those that had one."""
+    desk = _desk(settings_of(config, data))
+    found = desk.ledger.read(lambda connection: desk.known_units(connection, tenant))
+    print_json(found) if as_json else click.echo("\n".join(found))
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError([Problem(str(file), None, "", error.strerror or "cannot be read")]) from error
+for _one in (check, export, import_cases):
+    command.add_command(_one)
+
+
+def _desk(settings: Settings) -> CaseDesk:
+    return case_desk(settings, open_database(settings.database_url), _now_ms)
 
 
 def _say(case: Case, as_json: bool) -> None:

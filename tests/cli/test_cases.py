@@ -48,6 +48,33 @@ def test_a_case_from_opening_to_closing_and_its_rates(capsys: pytest.CaptureFixt
     assert "抢险队" in call(capsys, "rates", "--by", "unit", "--to", "2099-01-01")[1]
 
 
+def test_what_is_done_here_is_in_the_record_by_who_sits_here(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    number = answer(capsys, "open", "--category", "gas_leak", "--title", "燃气味", "--by", "Li")["number"]
+    for step in ("accept", "file"):
+        answer(capsys, "step", number, step, "--by", "Li")
+    dispatched = answer(capsys, "step", number, "dispatch", "--unit", "燃气集团抢险队", "--note", "急", "--by", "Chen")
+    assert dispatched["unit"] == "燃气集团抢险队 / Gas emergency team", "by its whole name"
+    assert call(capsys, "step", number, "close")[0] == 1, "what is refused is no change"
+    assert call(capsys, "export", str(folder / "cases.json"))[0] == 0
+    assert call(capsys, "import", str(folder / "cases.json"), "--data", str(folder / "other"))[0] == 0
+    entries = recorded(capsys)
+    assert {entry["by"].partition(":")[0] for entry in entries} == {"cli"}
+    assert [(entry["action"], entry["subject"], entry["detail"]) for entry in entries] == [
+        ("case.dispatch", number, "by Chen: 燃气集团抢险队 / Gas emergency team 急"),
+        ("case.file", number, "by Li"),
+        ("case.accept", number, "by Li"),
+        ("case.open", number, "by Li: gas_leak 燃气味"),
+    ]
+    (imported,) = recorded(capsys, "--data", str(folder / "other"))
+    assert (imported["action"], imported["subject"], imported["detail"]) == ("case.import", "1 cases", "cases.json")
+
+
+def recorded(capsys: pytest.CaptureFixture[str], *more: str) -> list[dict[str, str]]:
+    """The audit, newest first."""
+    assert run(["audit", "--json", *more]) == 0
+    return list(json.loads(capsys.readouterr().out)["items"])
+
+
 def test_what_a_person_reads(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "open", "--category", "missed_road", "--title", "漏扫")
     assert (code, "missed_road 漏扫: reported, due " in out) == (0, True)
@@ -55,6 +82,8 @@ def test_what_a_person_reads(capsys: pytest.CaptureFixture[str]) -> None:
     assert number in call(capsys, "list")[1]
     assert "opened" in call(capsys, "show", number)[1]
     assert "4 business h" in call(capsys, "categories")[1]
+    assert "排水抢险队 / Drainage team" in answer(capsys, "units")
+    assert "排水抢险队 / Drainage team" in call(capsys, "units")[1].splitlines()
 
 
 def test_a_case_out_of_an_alert(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
