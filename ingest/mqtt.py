@@ -35,6 +35,7 @@ class Timing:
 
     `linger_s`: how long a small batch (below `linger_messages`) waits for company before it is stored. A larger one is
     given up to `rush_s` to become `rush_messages`, as long as messages pour in: `pour_messages` every `pour_s`.
+    While the clock is `doubtful` a small one waits up to `doubt_s`: what several devices say of the time decides.
     """
 
     connect_s: float = 10.0
@@ -50,7 +51,9 @@ class Timing:
     pour_s: float = 0.005
     pour_messages: int = 100
     stop_s: float = 10.0
+    doubt_s: float = 5.0
     now_ms: Callable[[], int] = wall_clock_ms
+    doubtful: Callable[[], bool] = lambda: False
     jitter: Callable[[], float] = random.random
 
     def wait_s(self, cause: Cause | None, attempt: int) -> float:
@@ -218,10 +221,21 @@ class _Receiver:
         """Store what collects, then acknowledge it, until the connection ends or we are to stop."""
         while count := await connection.collected():
             if count < self._timing.linger_messages:
-                await self._pause(self._timing.linger_s)
+                await self._linger(connection)
             else:
                 await fill(connection.collected, count, self._timing)
             await self._store(connection)
+
+    async def _linger(self, connection: Connection) -> None:
+        """Give a small batch time to grow."""
+        timing = self._timing
+        await self._pause(timing.linger_s)
+        rest_s = timing.doubt_s
+        while timing.doubtful() and rest_s > 0 and not self.stopping:
+            if await connection.collected() >= timing.linger_messages:
+                break
+            await self._pause(timing.linger_s)
+            rest_s -= timing.linger_s
 
     async def _store(self, connection: Connection) -> None:
         """Make all that was collected durable, however long that takes, then acknowledge it."""

@@ -1,6 +1,6 @@
 """What the devices' own clocks say, read off raw messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
@@ -11,8 +11,8 @@ LOOKED_AT = 200
 """Messages of a batch that are looked at, the newest first."""
 
 
-def stamped_ms(messages: Sequence[RawMessage]) -> list[int]:
-    """The `ts` of the newest message of each device, ms since 1970 UTC. Arrays, which are back-fills, do not count."""
+def stamped_ms(messages: Sequence[RawMessage]) -> Mapping[str, int]:
+    """By topic the `ts` of its newest message, ms since 1970 UTC. Arrays, which are back-fills, do not count."""
     found: dict[str, int] = {}
     for message in messages[: -LOOKED_AT - 1 : -1]:
         if message.topic in found or not message.payload.startswith(b"{"):
@@ -23,4 +23,4 @@ def stamped_ms(messages: Sequence[RawMessage]) -> list[int]:
             continue
         if (ts := parse_ts(body.get("ts"))) is not None:
             found[message.topic] = ts
-    return list(found.values())
+    return found

@@ -41,7 +41,8 @@ class Receiving:
         subscription = Subscription(
             broker, mqtt.client_id, (f"{share}city/#",), mqtt.receive_max, mqtt.keep_alive_s, expiry_s
         )  # fmt: skip
-        await receive(subscription, self._sink, self._observe, replace(PATIENT, now_ms=self.clock_ms))
+        timing = replace(PATIENT, now_ms=self.clock_ms, doubtful=self.clock_ms.doubtful)
+        await receive(subscription, self._sink, self._observe, timing)
 
     async def subscribed(self) -> None:
         """Until the broker knows our subscription, so that nothing published from now on is missed; a broker that is

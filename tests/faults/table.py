@@ -21,6 +21,7 @@ HOUR_MS = 3_600_000
 POISON_LEAKS = 3
 FOR_EVER = 1 << 60
 QUIET_S = 30.0
+ALONE_S = 0.3
 SECOND = "does a second server use the"
 
 Deed = Callable[[Scene, float], Awaitable[list[str]]]
@@ -212,6 +213,10 @@ def clock_jumps(hours: float, devices_too: bool = False) -> Deed:
             await scene.settled((Mark(max(0, end.number - 3000), max(0, end.leak - 100), end.at_ms), end), QUIET_S)
         scene.offset.write_text(str(jump_ms))
         scene.traffic.ahead_ms = jump_ms if devices_too else 0
+        if devices_too:
+            # The first one to be heard is alone, and its message is no thing of the future either.
+            scene.traffic.speak_once()
+            await asyncio.sleep(ALONE_S)
         scene.traffic.go_on()
         await asyncio.sleep(hold_s)
         if not devices_too:

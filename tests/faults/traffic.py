@@ -87,6 +87,10 @@ class Traffic:
     def go_on(self) -> None:
         self._going.set()
 
+    def speak_once(self) -> None:
+        """One lamp, while the others are silent."""
+        self._lamp()
+
     def _lamp(self) -> None:
         n, self.number = self.number, self.number + 1
         lamp, now_ms = n % LAMPS, self.now_ms()

@@ -93,8 +93,9 @@ class Watcher:
 
 @contextlib.asynccontextmanager
 async def scene(
-    script: Callable[[Peer], Awaitable[None]], sink: Sink | None = None, keep_alive_s: int = 30
-) -> AsyncIterator[Watcher]:
+    script: Callable[[Peer], Awaitable[None]], sink: Sink | None = None, keep_alive_s: int = 30,
+    timing: Timing = QUICK,
+) -> AsyncIterator[Watcher]:  # fmt: skip
     """A subscriber connected to a broker that does what the script says, on each connection."""
     watcher, scripts = Watcher(), set[asyncio.Task[None]]()
 
@@ -112,7 +113,7 @@ async def scene(
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
         subscription = Subscription(endpoint, "me", ("city/#",), keep_alive_s=keep_alive_s)
-        task = asyncio.create_task(receive(subscription, sink or watcher.sink, watcher.observe, QUICK))
+        task = asyncio.create_task(receive(subscription, sink or watcher.sink, watcher.observe, timing))
         watcher.task = task
         try:
             yield watcher

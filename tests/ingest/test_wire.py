@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import mqtt5
@@ -37,6 +38,43 @@ async def test_packets_split_at_every_byte_arrive_whole() -> None:
         await watcher.until(lambda: len(watcher.stored) == 3)
     assert [m.payload for m in watcher.stored] == [b"", b"x" * 300, b"2"]
     assert acknowledged == [1, 2, 3]
+
+
+async def test_while_the_clock_is_doubtful_a_message_waits_for_others() -> None:
+    """The first one alone could not tell which of two clocks is right, and would be judged by the wrong one."""
+    batches: list[int] = []
+    timing = replace(QUICK, doubtful=lambda: True, doubt_s=20.0, linger_messages=3)
+
+    async def sink(batch: Sequence[RawMessage]) -> None:
+        batches.append(len(batch))
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        peer.writer.write(publish(0))
+        await asyncio.sleep(0.1)
+        assert batches == []
+        peer.writer.write(publish(1) + publish(2))
+        assert await peer.acks(3) == [1, 2, 3]
+        done.set()
+        await peer.packet()
+
+    done = asyncio.Event()
+    async with scene(script, sink, timing=timing), asyncio.timeout(10):
+        await done.wait()
+    assert batches == [3]
+
+
+async def test_it_waits_no_longer_than_that_for_company() -> None:
+    timing = replace(QUICK, doubtful=lambda: True, doubt_s=0.05)
+
+    async def script(peer: Peer) -> None:
+        await peer.welcome()
+        peer.writer.write(publish(0))
+        await peer.acks(1)
+        await peer.packet()
+
+    async with scene(script, timing=timing) as watcher:
+        await watcher.until(lambda: len(watcher.stored) == 1)
 
 
 def test_it_runs_on_uvloop_as_the_server_does() -> None:
