@@ -4,13 +4,14 @@ The stack of the fault matrix (Mosquitto, influxd, PostgreSQL, the server, all r
 leaks, vehicles, somebody who looks at pages, and every minute a fault that leaves the server alive. Memory,
 file handles, threads and the log's size are sampled; flat means that a straight line through the samples after the
 warm-up rises less than their noise, or less than a small share.
-`scripts/bench soak [--minutes N] [--json] [--write]`
+`scripts/bench soak [--minutes N] [--rate R] [--json] [--write]`
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -52,6 +53,7 @@ class Sample:
     handles: int
     threads: int
     log_mb: float
+    load: float
     tables: dict[str, int]
 
 
@@ -120,7 +122,8 @@ def sample_of(on: Scene, begin_s: float, now_s: float) -> Sample | None:
     with contextlib.suppress(OperationalError):
         return Sample(
             now_s - begin_s, process.memory_info().rss / 2**20, process.num_fds(), process.num_threads(),
-            sum(file.stat().st_size for file in on.log_folder.glob("log.sqlite*")) / 2**20, rows(on.engine),
+            sum(file.stat().st_size for file in on.log_folder.glob("log.sqlite*")) / 2**20,
+            os.getloadavg()[0], rows(on.engine),
         )  # fmt: skip
     return None
 
@@ -151,11 +154,11 @@ async def looking(on: Scene, found: Soaked) -> None:
                 await asyncio.sleep(1.0)
 
 
-async def soak(minutes: float, found: Soaked) -> None:
+async def soak(minutes: float, rate: float, found: Soaked) -> None:
     """Run it."""
     loop = asyncio.get_running_loop()
     faults = {fault.name: fault for fault in TABLE}
-    async with scene(RATE, LEAK_S, extra=[(TENANT, "vehicle", f"V{i:02}") for i in range(VEHICLES)]) as on:
+    async with scene(rate, LEAK_S, extra=[(TENANT, "vehicle", f"V{i:02}") for i in range(VEHICLES)]) as on:
         end_s = loop.time() + minutes * 60
         beside = [asyncio.create_task(work) for work in (sampling(on, found), vehicles(on), looking(on, found))]
         number, begin = 0, on.traffic.mark()
@@ -184,13 +187,15 @@ async def book(on: Scene, begin: Mark, found: Soaked) -> None:
     on.traffic.go_on()
 
 
-def verdict(found: Soaked, minutes: float) -> dict[str, object]:
+def verdict(found: Soaked, minutes: float, rate: float) -> dict[str, object]:
     """All of it as plain values."""
     lines = trends(found.samples)
     counts = [one.count for one in found.outcomes] + found.calm
     clean = all(one.ok for one in found.outcomes) and all(one.clean for one in found.calm)
     return {
         "minutes": minutes,
+        "rate": rate,
+        "load": [round(load, 1) for load in np.percentile([one.load for one in found.samples], (5, 50, 95))],
         "published": sum(one.published for one in counts),
         "lost": sum(one.lost for one in counts),
         "duplicates": sum(one.duplicates for one in counts),
@@ -212,7 +217,8 @@ def table(result: dict[str, object], lines: Sequence[Trend]) -> str:
     """For docs/reliability.md."""
     names = {"rss_mb": "resident memory, MB", "handles": "file handles", "threads": "threads", "log_mb": "log, MB"}
     out = [
-        f"{result['minutes']:g} minutes, {result['published']:,} numbered readings, {result['alerts']} leaks, "
+        f"{result['minutes']:g} minutes, {result['rate']:g} readings a second: {result['published']:,} numbered ones, "
+        f"{result['alerts']} leaks, "
         f"{result['faults']} faults: lost {result['lost']}, twice {result['duplicates']}, "
         f"alerts lost {result['alerts_lost']}, doubled {result['alerts_doubled']}; "
         f"{result['looks']} looks at pages, {result['looks_over_1s']} of them took over 1 s.",
@@ -225,7 +231,19 @@ def table(result: dict[str, object], lines: Sequence[Trend]) -> str:
         f"{'flat' if one.flat else '**rises**'} |"
         for one in lines
     ]
-    return "\n".join(out)
+    return "\n".join([*out, "", by_time(result)])
+
+
+def by_time(result: dict[str, object]) -> str:
+    """Memory as it went, in tenths of the run, and how busy the machine was."""
+    samples, load = result["samples"], result["load"]
+    assert isinstance(samples, list) and isinstance(load, list)
+    tenths = [samples[min(len(samples) - 1, len(samples) * i // 10)]["rss_mb"] for i in range(11)]
+    low, middle, high = load
+    return (
+        f"Memory at the start and after each tenth of the run, MB: {', '.join(f'{mb:.0f}' for mb in tenths)}. "
+        f"{os.cpu_count()} cores, shared; load {low:g} to {high:g}, {middle:g} in the middle."
+    )
 
 
 def main() -> None:
@@ -234,10 +252,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--rate", type=float, default=RATE, help="numbered readings a second (default %(default)g)")
     given = parser.parse_args()
     found = Soaked()
-    asyncio.run(soak(given.minutes, found))
-    result = verdict(found, given.minutes)
+    asyncio.run(soak(given.minutes, given.rate, found))
+    result = verdict(found, given.minutes, given.rate)
     shown = table(result, trends(found.samples))
     print(shown, file=sys.stderr if given.json else sys.stdout)
     if given.write:

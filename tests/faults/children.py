@@ -21,7 +21,7 @@ from tests.brokers import MOSQUITTO, free_port, listening
 from tests.influx import find_influxd
 from tests.postgres import find_binaries
 
-START_S = 60.0
+START_S = 180.0
 STOP_S = 15.0
 
 

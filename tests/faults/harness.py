@@ -11,7 +11,7 @@ from tests.faults.traffic import Mark
 
 RATE = 300.0
 LEAK_S = 0.25
-RECOVERY_S = 90.0
+RECOVERY_S = 180.0
 BEFORE_S, AFTER_S = 0.3, 0.3
 
 
