@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import getpass
+import itertools
+import os
+import random
 import shutil
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -23,14 +26,22 @@ DYNSEC = next(
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="needs Mosquitto: apt-get install mosquitto")
 
 
+# Below those that the system hands out for outgoing connections, which would take a port away again; each worker of a
+# test run has its own.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_PORTS = itertools.cycle(random.sample(range(20_000 + 1500 * _WORKER, 21_500 + 1500 * _WORKER), 1500))
+
+
 def free_port() -> int:
-    """A TCP port nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nobody listens on and that is handed out to nobody else."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable: the ports go round")
 
 
-async def listening(port: int, timeout_s: float = 10.0) -> None:
+async def listening(port: int, timeout_s: float = 60.0) -> None:
     """Wait until something accepts connections on the loopback port."""
     async with asyncio.timeout(timeout_s):
         while True:
