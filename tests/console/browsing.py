@@ -77,7 +77,7 @@ def tell(address: str, path: str) -> None:
     urllib.request.urlopen(urllib.request.Request(f"{address}/_test/{path}", method="POST")).close()
 
 
-def until(look: Callable[[], T], wanted: T, within_s: float = 10.0) -> float:
+def until(look: Callable[[], T], wanted: T, within_s: float = 60.0) -> float:
     """Seconds until `look` gives what is wanted."""
     began = monotonic()
     while (found := look()) != wanted:

@@ -13,7 +13,9 @@ def browser() -> Iterator[BrowserContext]:
     """One browser for all: what it has fetched and compiled for one page serves the next."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+        context = chromium.new_context(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+        context.set_default_timeout(60_000)
+        yield context
         chromium.close()
 
 
