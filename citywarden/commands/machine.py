@@ -20,9 +20,12 @@ def is_due(command: Command, now_ms: int) -> bool:
 
 
 def sent(command: Command, now_ms: int) -> Command:
-    """The broker has it; sent again unless the device acknowledges in time. One that is at its end stays there."""
+    """The broker has it; sent again unless the device acknowledges in time. One that is at its end stays there: it may
+    have been answered before this is written down.
+    """
     if command.state not in (State.QUEUED, State.SENT):
-        return command
+        first_ms = min(now_ms, command.updated_ms) if command.sent_ms is None else command.sent_ms
+        return replace(command, attempts=command.attempts + 1, sent_ms=first_ms)
     wait_s = RETRY_S[min(command.attempts, len(RETRY_S) - 1)]
     return replace(
         command,

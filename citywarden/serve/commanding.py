@@ -40,8 +40,10 @@ def desk_for_commands(settings: Settings, clock_ms: Callable[[], int]) -> tuple[
     return command_desk(engine, all_kinds(), registry, clock_ms), registry, engine
 
 
-async def obey(broker: Endpoint, tenant: str, take: Callable[[str, bytes], Awaitable[None]]) -> None:
-    """Bring simulated streetlights their commands, until cancelled."""
+async def obey(
+    broker: Endpoint, tenant: str, take: Callable[[str, bytes], Awaitable[None]], listening: asyncio.Event | None = None
+) -> None:
+    """Bring simulated streetlights their commands, until cancelled. `listening`: set once the broker knows of it."""
     while True:
         try:
             async with aiomqtt.Client(
@@ -49,6 +51,8 @@ async def obey(broker: Endpoint, tenant: str, take: Callable[[str, bytes], Await
                 identifier=f"citywarden-{tenant}-lamps", clean_session=False,
             ) as client:  # fmt: skip
                 await client.subscribe(f"city/{tenant}/streetlight/+/command", qos=1)
+                if listening is not None:
+                    listening.set()
                 async for message in client.messages:
                     await take(str(message.topic), bytes(message.payload))
         except aiomqtt.MqttError:

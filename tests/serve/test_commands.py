@@ -42,11 +42,13 @@ async def street(server: Running) -> AsyncIterator[Simulator]:
         doors = Doors(publisher.publish, wall_ms, asyncio.sleep, lambda _lat, _lon, _ms: False)
         simulator = Simulator(city, KINDS, doors, history=False)
         simulator.obedience.stubborn.add(STUBBORN)
+        listening = asyncio.Event()
         tasks = [
             asyncio.create_task(simulator.run()),
-            asyncio.create_task(obey(server.broker, "t", simulator.take)),
+            asyncio.create_task(obey(server.broker, "t", simulator.take, listening)),
         ]
         try:
+            await listening.wait()
             yield simulator
         finally:
             for task in tasks:
