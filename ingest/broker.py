@@ -38,7 +38,7 @@ SEGMENTS = 16
 MAX_PACKET_BYTES = 2 * MAX_PAYLOAD_BYTES
 """Room for a topic, and for payloads that are too large to be valid: those are to reach the dead letters."""
 
-_START_S = 15.0
+_START_S = 30.0
 _ATTEMPTS = 5
 
 # Ends when its standard input closes, so when the parent is gone, however it went.
@@ -103,7 +103,7 @@ class EmbeddedBroker:
             return
         for attempt in range(_ATTEMPTS):
             self.port, self.v5_port = (wanted or free_port() for wanted in self._wanted)
-            for port in (self.port, self.v5_port):
+            for port in filter(None, self._wanted):
                 if await _listens(port):
                     raise Unavailable(f"embedded broker: port {port} is taken by another program")
             if await self._launch():

@@ -16,7 +16,7 @@ from ingest.endpoint import Endpoint
 MAX_IN_FLIGHT = 200
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 10.0
-CONNECT_S = 5.0
+CONNECT_S = 10.0
 
 # The library reports every lost connection on its own; this module says so itself, once.
 _silent = logging.getLogger("citywarden.publisher.library")

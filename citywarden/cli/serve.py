@@ -9,7 +9,7 @@ from citywarden.cli.running import run, settle, stop_signal, until_stopped, wall
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Options, running
 
-STOP_S = 15.0
+STOP_S = 25.0
 
 
 @click.command("serve")

@@ -31,7 +31,7 @@ from rules import night
 from rules.worksettings import WorkSettings
 
 TENANT = "demo"
-DRAIN_S = 20.0
+DRAIN_S = 60.0
 WATCHED = WorkSettings(offline_s=45.0, peak_bans_min=())
 """A silent vehicle is missed soon enough to be watched, and no peak ban makes the demo differ by the hour."""
 
