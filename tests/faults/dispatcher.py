@@ -18,12 +18,13 @@ class Message:
 
 
 class Dispatcher(Listening):
-    """Takes every message with 204. While `hanging` it reads and never answers."""
+    """Takes every message with 204. While `hanging` it reads and never answers. `asked`: messages that came."""
 
     def __init__(self) -> None:
         super().__init__()
         self.messages: list[Message] = []
         self.hanging = False
+        self.asked = 0
 
     @property
     def url(self) -> str:
@@ -32,6 +33,7 @@ class Dispatcher(Listening):
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
             head, body = await read_request(reader)
+            self.asked += 1
             if self.hanging:
                 await asyncio.Event().wait()
             number = head.lower().partition(b"\r\nwebhook-id:")[2].split(b"\r\n", 1)[0].strip().decode()

@@ -46,7 +46,7 @@ def unless(held: bool, complaint: str) -> list[str]:
     return [] if held else [complaint]
 
 
-async def says(child: Child, words: str, since: int, timeout_s: float = 15.0) -> bool:
+async def says(child: Child, words: str, since: int, timeout_s: float = 60.0) -> bool:
     """Whether it says so in time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
@@ -129,7 +129,7 @@ async def influx_refuses(scene: Scene, hold_s: float) -> list[str]:
 
     scene.door.behave(before=picky)
     await asyncio.sleep(hold_s)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(refused) < len(chosen):
             await asyncio.sleep(0.05)
     await asyncio.sleep(1.0)
@@ -154,7 +154,7 @@ async def influx_resets(scene: Scene, hold_s: float) -> list[str]:
     scene.door.behave(before=early, after=late)
     await asyncio.sleep(hold_s)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while count < 2:
                 await asyncio.sleep(0.05)
     scene.door.behave()
@@ -266,7 +266,7 @@ async def same_folder(scene: Scene, hold_s: float) -> list[str]:
     await second.spawn()
     assert second.process is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             code = await second.process.wait()
     finally:
         await second.kill()
@@ -283,7 +283,7 @@ async def interrupted(scene: Scene, hold_s: float) -> list[str]:
     await asyncio.sleep(0.05)
     with contextlib.suppress(ProcessLookupError):
         scene.server.process.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         code = await scene.server.process.wait()
     await asyncio.sleep(hold_s)
     await scene.server.start()

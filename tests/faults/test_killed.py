@@ -30,7 +30,7 @@ async def server(config: Path, data: Path) -> AsyncIterator[asyncio.subprocess.P
     process = await asyncio.create_subprocess_exec(sys.executable, *command, stderr=asyncio.subprocess.PIPE)
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             async for line in process.stderr:
                 if b"is up" in line:
                     break
@@ -86,7 +86,7 @@ async def test_every_number_is_in_the_store_once(tmp_path: Path) -> None:
         async with server(config, data) as process:
             await settled(data, MESSAGES)
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert await process.wait() == 0
     finally:
         await broker.stop()
@@ -99,7 +99,7 @@ async def settled(data: Path, messages: int) -> None:
     """Until the store's offset has passed at least `messages` messages and is at the end of the log."""
     log = await SqliteLog.open(data / "log.sqlite")
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while True:
                 end, saved = await log.end(), await log.saved("store")
                 if dict(end) == dict(saved) and sum(end.values()) >= messages:
