@@ -52,8 +52,9 @@ class Hook:
     url: str = ""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     otherwise: bytes | None = b"HTTP/1.1 204 No Content\r\n\r\n"
+    connections: int = 0
 
-    async def until(self, enough: Callable[["Hook"], bool], timeout_s: float = 10) -> None:
+    async def until(self, enough: Callable[["Hook"], bool], timeout_s: float = 60) -> None:
         """Until what was taken is enough."""
         async with self.changed, asyncio.timeout(timeout_s):
             await self.changed.wait_for(lambda: enough(self))
@@ -63,6 +64,7 @@ class Hook:
         return self.taken
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 first, *lines = head.decode().split("\r\n")
@@ -83,6 +85,9 @@ class Hook:
             pass
         finally:
             writer.close()
+            async with self.changed:
+                self.connections -= 1
+                self.changed.notify_all()
 
 
 def answer(code: int, headers: str = "", body: bytes = b"") -> bytes:
@@ -104,10 +109,14 @@ async def hook(*answers: bytes | None) -> AsyncIterator[Hook]:
 
 @asynccontextmanager
 async def delivering(
-    front: Desk, *targets: Target, schedule: Schedule = IMPATIENT, guard: Guard = ANYWHERE_PUBLIC
+    front: Desk,
+    *targets: Target,
+    schedule: Schedule = IMPATIENT,
+    guard: Guard = ANYWHERE_PUBLIC,
+    grace_s: float = 60.0,
 ) -> AsyncIterator[tuple[AsyncDesk, Courier]]:
-    """A desk of one event loop and its courier at work."""
+    """A desk of one event loop and its courier at work, whose last attempt is waited for `grace_s` long."""
     desk = AsyncDesk(front, clock_ms)
-    async with Courier(desk, targets, clock_ms, schedule, guard, luck=lambda: 0.0, grace_s=0.3) as courier:
+    async with Courier(desk, targets, clock_ms, schedule, guard, luck=lambda: 0.0, grace_s=grace_s) as courier:
         yield desk, courier
     await desk.close()

@@ -45,7 +45,7 @@ WAYS_TO_FAIL: dict[str, bytes | None] = {
 @pytest.mark.parametrize("way", WAYS_TO_FAIL)
 async def test_a_receiver_that_fails_gets_it_again_under_the_same_id_and_in_order(engine: Engine, way: str) -> None:
     async with hook(WAYS_TO_FAIL[way], WAYS_TO_FAIL[way]) as receiver:
-        where = target(url=receiver.url, timeout_s=0.5 if way == "silence" else 10.0)
+        where = target(url=receiver.url, timeout_s=1.5 if way == "silence" else 60.0)
         async with delivering(desk(engine, where), where) as (front, courier):
             now_ms = clock_ms()
             await front.apply([finding("major", now_ms, s) for s in ("g1", "g2")], now_ms, {})
@@ -106,7 +106,7 @@ async def test_retry_after_is_honoured_also_after_a_restart(engine: Engine) -> N
 async def test_a_dead_target_is_in_nobodys_way(engine: Engine) -> None:
     async with hook() as alive, hook(None) as dead:
         targets = target("dead", dead.url, timeout_s=30.0), target("alive", alive.url)
-        async with delivering(desk(engine, *targets), *targets) as (front, _):
+        async with delivering(desk(engine, *targets), *targets, grace_s=0.1) as (front, _):
             await front.apply([finding("major")], NOW_MS, {})
             await alive.until_count(1)
             await dead.until_count(1)
@@ -219,7 +219,7 @@ async def test_what_is_done_by_hand_is_told_and_sent_is_listed(engine: Engine) -
             await front.acknowledge(raised.id, "Li", "on my way")
             await front.resolve(raised.id, "Li", None)
             got = await receiver.until_count(3)
-            assert await courier.drain(5)
+            assert await courier.drain(60)
             listed = await front.deliveries_of(raised.id)
             page = await front.deliveries("dispatch", State.DELIVERED, limit=2)
             rest = await front.deliveries("dispatch", State.DELIVERED, limit=2, cursor=page.next)
@@ -239,6 +239,6 @@ async def test_from_the_finding_to_the_receiver_takes_milliseconds(engine: Engin
                 now_ms = clock_ms()
                 await front.apply([finding("major", now_ms, f"g{i}")], now_ms, {0: i})
                 await receiver.until_count(i + 1)
-            assert await courier.drain(5)
+            assert await courier.drain(60)
         assert len(courier.latencies_ms) == 20
         assert min(courier.latencies_ms) < 50
