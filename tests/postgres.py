@@ -70,7 +70,7 @@ def postgres() -> Iterator[Postgres]:
             yield found
         finally:
             process.send_signal(signal.SIGQUIT)
-            process.wait(20)
+            process.wait(60)
 
 
 def _await(server: Postgres, process: subprocess.Popen[bytes], output: Path, timeout_s: float = 60.0) -> None:

@@ -26,7 +26,7 @@ def listeners(live: Live) -> int:
 
 
 async def upcoming(events: AsyncIterator[bytes]) -> tuple[str, dict[str, object]]:
-    name, data = (await asyncio.wait_for(anext(events), 10)).decode().strip().split("\n")
+    name, data = (await asyncio.wait_for(anext(events), 60)).decode().strip().split("\n")
     return name.removeprefix("event: "), orjson.loads(data.removeprefix("data: "))
 
 
@@ -134,7 +134,7 @@ async def test_a_client_that_goes_away_frees_its_listener() -> None:
         "root_path": "",
     }
     request = asyncio.create_task(app(scope, receive, send))
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     assert listeners(known.live) == 1
     assert (b"content-type", b"text/event-stream; charset=utf-8") in sent[0]["headers"]
     gone.set()

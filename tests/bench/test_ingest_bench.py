@@ -58,7 +58,7 @@ async def test_a_closed_gate_lets_in_and_holds_back(tmp_path: Path) -> None:
         await make_session(broker.endpoint, "one")
         async with FastPublisher(broker.endpoint) as publisher:
             await publisher.fill([(f"city/t/gas/g/{i}", b"x") for i in range(2500)])
-        async with Gate(broker.endpoint) as gate, asyncio.timeout(10):
+        async with Gate(broker.endpoint) as gate, asyncio.timeout(60):
             subscription = Subscription(gate.endpoint, "one")
             _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: Connection(subscription, wall_ms), gate.endpoint.host, gate.endpoint.port

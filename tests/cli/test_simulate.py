@@ -38,13 +38,12 @@ async def test_a_city_and_a_track_reach_the_subscriber() -> None:
         listening = asyncio.create_task(collect(broker.endpoint, got, ready))
         await ready.wait()
         town = city(1, wall_ms(), "t", Size.of(60), with_recorded=False)
-        sent = await play_city(broker.endpoint, town, rate=200.0, seconds=1.0)
+        sent = await play_city(broker.endpoint, town, rate=200.0, seconds=2.0)
         fixes = retime(choose(read_tracks([TRACK]), "S-15"), wall_ms(), speed_up=100_000)
-        played = await play_tracks(broker.endpoint, fixes, "t", seconds=30.0)
-        for _ in range(100):
-            if len([1 for topic, _ in got if topic.endswith("telemetry")]) >= sent + played:
-                break
-            await asyncio.sleep(0.05)
+        played = await play_tracks(broker.endpoint, fixes, "t", seconds=120.0)
+        async with asyncio.timeout(60):
+            while sum(topic.endswith("telemetry") for topic, _ in got) < sent + played:
+                await asyncio.sleep(0.05)
         listening.cancel()
     telemetry = [topic for topic, _ in got if topic.endswith("/telemetry")]
     assert played == len(fixes) == 295

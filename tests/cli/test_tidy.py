@@ -83,7 +83,7 @@ async def test_waiting_for_the_signal_tidies_and_stops_to() -> None:
     await asyncio.sleep(0)
     assert tidying() == ["tidy"]
     os.kill(os.getpid(), signal.SIGTERM)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await waiting
     await asyncio.sleep(0)
     assert tidying() == []

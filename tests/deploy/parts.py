@@ -102,7 +102,7 @@ def deployed_postgres(password: str) -> Iterator[int]:
             yield port
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(60)
 
 
 def _make_database(folder: Path, port: int, process: subprocess.Popen[bytes], timeout_s: float = 60.0) -> None:

@@ -68,7 +68,7 @@ async def test_mosquitto_lets_in_who_has_a_password_and_everyone_says_only_what_
             await server.publish("city/t/gas/d1/telemetry", b"forged", qos=1)
             await field.publish("elsewhere/t/gas/d1/telemetry", b"astray", qos=1)
             await field.publish("city/t/gas/d1/telemetry", b"real", qos=1)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 message = await anext(aiter(server.messages))
             assert (str(message.topic), message.payload) == ("city/t/gas/d1/telemetry", b"real")
     assert (tmp_path / "data" / "mosquitto.db").exists()
@@ -92,7 +92,7 @@ async def test_the_provisioner_gives_devices_their_rights_and_has_none_itself(tm
                 (code,) = await provisioner.subscribe(pattern, qos=1)
                 assert str(code) == "128" or getattr(code, "value", 0) >= 0x80
             await device.publish("city/t/gas/g1/telemetry", b"{}", qos=1)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert str((await anext(aiter(server.messages))).topic) == "city/t/gas/g1/telemetry"
     assert "t/gas/g1" in (tmp_path / "secrets/mosquitto/dynamic-security").read_text("utf-8")
 

@@ -125,13 +125,15 @@ async def test_published_stored_alerted_told_and_the_doctor_is_content(tmp_path:
                         await asyncio.sleep(0.2)
                     while "critical" not in rows(influx.base, token, "city_records", "severity"):
                         await asyncio.sleep(0.2)
+                    while len(places := rows(influx.base, token, "city_records", "lat")) < 2:
+                        await asyncio.sleep(0.2)
             (message,) = receiver.messages
             assert (message.body["rule"], message.body["subject"], message.body["severity"]) == (
                 "gas.methane",
                 "G1",
                 "critical",
             )
-            assert stored == ["60.5"] and rows(influx.base, token, "city_records", "lat") == ["22.54", "22.54"]
+            assert stored == ["60.5"] and places == ["22.54", "22.54"]
             code, said = await citywarden(environment, "doctor", "--json")
             checks = {check["name"]: check for check in json.loads(said)["checks"]}
             assert code == 0, [check for check in checks.values() if not check["ok"]]

@@ -11,7 +11,7 @@ from ingest.endpoint import Endpoint
 from ingest.mqtt import Sink, Timing, receive
 from ingest.subscription import Cause, Status, Subscription
 
-QUICK = Timing(connect_s=0.3, first_wait_s=0.01, longest_wait_s=0.02, stop_s=1.0)
+QUICK = Timing(connect_s=60.0, first_wait_s=0.01, longest_wait_s=0.02, stop_s=1.0)
 WELCOME = mqtt5.ConnAckPacket().write()
 GRANTED = mqtt5.SubAckPacket(1, [mqtt5.SubAckReasonCode.GRANTED_QOS_AT_LEAST_ONCE]).write()
 
@@ -81,7 +81,7 @@ class Watcher:
         self._changed.set()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not holds():
                 self._changed.clear()
                 await self._changed.wait()

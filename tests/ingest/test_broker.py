@@ -40,7 +40,7 @@ class Reader:
             self._connected.set()
 
     async def __aenter__(self) -> "Reader":
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await self._connected.wait()
         return self
 
@@ -49,7 +49,7 @@ class Reader:
         await asyncio.wait({self._task})
 
     async def wait_for(self, count: int) -> list[RawMessage]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(self.got) < count:
                 self._changed.clear()
                 await self._changed.wait()
@@ -100,7 +100,7 @@ async def test_a_client_that_vanishes_leaves_its_will_and_comes_back() -> None:
             await reader.wait_for(1)
             cut()
             await reader.wait_for(2)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await publisher.publish(topic, "online", retain=True)
             await reader.wait_for(3)
         assert [m.payload for m in reader.got] == [b"online", b"offline", b"online"]
@@ -177,7 +177,7 @@ async def test_it_ends_when_its_parent_is_killed_and_writes_nothing() -> None:
     children = psutil.Process(parent.pid).children()
     assert len(children) == 1
     os.kill(parent.pid, signal.SIGKILL)
-    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
+    _, alive = await asyncio.to_thread(psutil.wait_procs, children, 60)
     assert not alive
     assert await parent.stdout.read() == b""
     assert await parent.stderr.read() == b""

@@ -71,7 +71,7 @@ async def draining(
 
 
 async def passed(log: SqliteLog, messages: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while dict(await log.saved(STORE_CONSUMER)).get(0, 0) < messages:
             await asyncio.sleep(0.01)
 

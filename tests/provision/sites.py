@@ -39,12 +39,12 @@ class Site:
     def device(self, login: str, password: str, client_id: str | None = None) -> aiomqtt.Client:
         return aiomqtt.Client(
             self.devices.host, self.devices.port, username=login, password=password, identifier=client_id or login,
-            timeout=5,
+            timeout=60,
         )  # fmt: skip
 
     def own(self) -> aiomqtt.Client:
         return aiomqtt.Client(
-            self.server.host, self.server.port, username=self.server.username, password=self.server.password, timeout=5
+            self.server.host, self.server.port, username=self.server.username, password=self.server.password, timeout=60
         )
 
 
@@ -69,7 +69,7 @@ async def dynsec_site(folder: Path) -> AsyncIterator[Site]:
 
 
 def site_of(broker: Mosquitto) -> Site:
-    door = Door("127.0.0.1", broker.port, ADMIN, ADMIN, timeout_s=3)
+    door = Door("127.0.0.1", broker.port, ADMIN, ADMIN, timeout_s=60)
     server = Endpoint("127.0.0.1", broker.port, ADMIN, ADMIN)
     return Site(DynamicSecurity(door), broker.endpoint, server, broker.stop, broker.start)
 

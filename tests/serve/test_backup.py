@@ -269,13 +269,14 @@ async def test_a_backup_under_load_goes_on_where_it_was_taken(serving: Serving, 
                 published.add(n)
 
         speaking = asyncio.create_task(speak())
-        await asyncio.sleep(0.3)
+        while (sure := sum((await server.log.end()).values())) < 100:
+            await asyncio.sleep(0.01)
+        before = len(published)
         settings = Settings(tenant="t", data=tmp_path / "data")
-        sure = len(published)
         manifest = await asyncio.to_thread(backup, settings, file, wall_ms)
         speaking.cancel()
         await asyncio.wait({speaking})
-        assert sure < len(published), "it was not taken under load"
+        assert before < len(published), "it was not taken under load"
     assert manifest.tables["device"].rows == 40
     after = Settings(tenant="t", data=tmp_path / "restored")
     restore(file, after)
@@ -288,7 +289,7 @@ async def test_a_backup_under_load_goes_on_where_it_was_taken(serving: Serving, 
     assert (await log.saved("store")) == (await log.end())
     await log.close()
     store = await EmbeddedStore.open(after.store_path, KINDS)
-    assert end <= await store.count("gas") <= len(published), "the store was copied last"
+    assert end <= await store.count("gas") <= len(published) + 1, "the store was copied last; one was under way"
     await store.close()
     engine = open_database(after.database_url)
     known = desk(engine).find(AlertQuery(rule="gas.methane", limit=1000)).items
@@ -303,6 +304,6 @@ async def _finish(settings: Settings) -> None:
 
     async with running(prepare(settings), Options(port=0), wall_ms) as server:
         end = await server.log.end()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await server.log.backlog("store") or server.judge.progress.position != end:
                 await asyncio.sleep(0.05)

@@ -121,7 +121,7 @@ async def test_a_renewed_certificate_is_taken_without_a_restart(tmp_path: Path) 
     server = await asyncio.start_server(greet, "127.0.0.1", 0, ssl=context)
     trusting = ssl.create_default_context(cafile=papers.ca)
     watch = asyncio.create_task(renew(files, context, every_s=0.01))
-    async with server, asyncio.timeout(10):
+    async with server, asyncio.timeout(60):
         while len(set(shown)) < 2:
             port = server.sockets[0].getsockname()[1]
             _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)

@@ -46,14 +46,14 @@ async def test_replayed_messages_change_nothing(serving: Serving) -> None:
         story = [reading(now_ms - 40_000 + i * 10_000, value) for i, value in enumerate((1.0, 60.0, 30.0, 1.0))]
         await publish(server, *story)
         await until(judged(server, 4))
-        await server.courier.drain(10)
+        await server.courier.drain(60)
         before = (await server.store.count("gas"), receiver.count, server.vitals.alerts.raised)
         assert before[0] == 4
         assert before[2] == 1
         for again in (story, story[::-1], [b"[" + b",".join(story) + b"]"], story[1:2] * 5):
             await publish(server, *again)
         await until(judged(server, 4 + 4 + 4 + 1 + 5))
-        await server.courier.drain(10)
+        await server.courier.drain(60)
         assert (await server.store.count("gas"), receiver.count, server.vitals.alerts.raised) == before
         assert server.drain.known >= 4
         assert await server.desk.open() == []

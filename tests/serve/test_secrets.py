@@ -78,7 +78,7 @@ async def serving(config: Path) -> AsyncIterator[Running]:
 async def answers(server: Running) -> str:
     """The answer of every GET of the API that needs no more than what is there."""
     said = []
-    async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
         document = (await http.get("/api/v1/openapi.json")).json()
         deliveries = (await http.get("/api/v1/deliveries")).json()["items"]
         known = {"message": deliveries[0]["id"], "alert": "none", "id": deliveries[0]["id"]}

@@ -33,7 +33,7 @@ async def test_a_viewer_sees_everything_and_can_change_nothing(tmp_path: Path) -
         [raised] = await server.desk.apply([what], wall_ms(), {})
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = await browser.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         await page.goto(f"{server.url}/alerts")
         await log_in(page)
         lamp = f"/devices/streetlight/{LAMP.id}"

@@ -137,8 +137,8 @@ async def test_reads_do_not_wait_for_a_write(tmp_path: Path) -> None:
     writing = asyncio.create_task(store._file.write(long_write))
     await asyncio.to_thread(begun.wait, 30)
     try:
-        assert await asyncio.wait_for(store.count("gas"), 10) == 1
-        assert len(await asyncio.wait_for(store.latest("gas"), 10)) == 1
+        assert await asyncio.wait_for(store.count("gas"), 60) == 1
+        assert len(await asyncio.wait_for(store.latest("gas"), 60)) == 1
         assert not writing.done()
     finally:
         release.set()
@@ -174,7 +174,7 @@ async def test_closing_gives_up_a_read_that_takes_long(tmp_path: Path) -> None:
 
     reading = asyncio.create_task(store._file.read(endless))
     await asyncio.to_thread(begun.wait, 30)
-    await asyncio.wait_for(store.close(), 20)
+    await asyncio.wait_for(store.close(), 60)
     with pytest.raises(Unavailable, match="interrupted"):
         await reading
 

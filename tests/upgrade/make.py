@@ -66,7 +66,7 @@ async def live(server: Running, now_ms: int) -> None:
             await say("gas", device, ts=now_ms, methane_lel_pct=lel_pct)
         await say("gas", "G2", ts=now_ms + 1000, methane_lel_pct=1)
         await say("gas", "nobody", ts=now_ms, methane_lel_pct=1)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(await server.desk.open()) < 2 or await server.log.backlog("store"):
                 await asyncio.sleep(0.1)
     alert = next(a for a in await server.desk.open() if a.subject == "G1")

@@ -36,7 +36,7 @@ def unpack(release: Path, folder: Path) -> int:
 async def caught_up(server: Running) -> None:
     """Until everything in its log is judged and stored."""
     end = await server.log.end()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await server.log.backlog("store") or server.judge.progress.position != end:
             await asyncio.sleep(0.05)
 
