@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from citywarden.columns import Floats, Ints
 from citywarden.coordinates import meridian, project
@@ -43,22 +43,27 @@ class Segments:
 NO_SEGMENTS = Segments(np.zeros((0, 6)), np.zeros(1, np.int64), np.zeros(0), np.zeros(0))
 
 
-def segments(lines: Sequence[Coordinates]) -> Segments:
-    """One road from its parts in driving order, (lon, lat) in WGS-84 degrees."""
-    central = meridian(float(np.mean([lon for line in lines for lon, _ in line])))
-    parts = []
-    for line in lines:
-        at = np.array(line, np.float64)
-        x, y = project(at[:, 1], at[:, 0], central)
-        dx, dy = np.diff(x), np.diff(y)
-        length = np.hypot(dx, dy)
-        real = length > 0
-        parts.append(np.column_stack([x[:-1], y[:-1], dx, dy, length, length])[real])
-    rows = np.vstack(parts)
+def survey(roads: Sequence[Sequence[Coordinates]]) -> Segments:
+    """Many roads, each from its parts in driving order, (lon, lat) in WGS-84 degrees."""
+    lines = [line for road in roads for line in road]
+    at = np.array([corner for line in lines for corner in line], np.float64)
+    size = np.array([len(line) for line in lines])
+    road = np.repeat(np.repeat(np.arange(len(roads)), [len(parts) for parts in roads]), size)
+    central = np.array([meridian(mean) for mean in (np.bincount(road, at[:, 0]) / np.bincount(road)).tolist()])
+    x, y = project(at[:, 1], at[:, 0], central[road])
+    dx, dy = np.diff(x), np.diff(y)
+    length = np.hypot(dx, dy)
+    real = length > 0
+    real[np.cumsum(size)[:-1] - 1] = False
+    rows = np.column_stack([x[:-1], y[:-1], dx, dy, length, length])[real]
     rows[:, DX:LENGTH] /= rows[:, LENGTH : LENGTH + 1]
-    ends = np.cumsum(rows[:, LENGTH])
-    rows[:, MEASURE] = ends - rows[:, LENGTH]
-    return Segments(rows, np.array([0, len(rows)]), ends[-1:], np.array([central]))
+    first = np.searchsorted(road[:-1][real], np.arange(len(roads) + 1))
+    length_m = np.zeros(len(roads))
+    for number, (low, high) in enumerate(pairwise(first.tolist())):
+        ends = np.cumsum(rows[low:high, LENGTH])
+        rows[low:high, MEASURE] = ends - rows[low:high, LENGTH]
+        length_m[number] = ends[-1]
+    return Segments(rows, first, length_m, central)
 
 
 _BEND = 9.0
@@ -77,12 +82,12 @@ def nearest_on(rows: Floats, x: Floats, y: Floats) -> tuple[Floats, Floats, Floa
     return along, free, ex * ex + ey * ey
 
 
-def descend(roads: Segments, road: Ints, start: NDArray[np.int32], x: Floats, y: Floats) -> tuple[Ints, Floats, Floats]:
+def descend(roads: Segments, road: Ints, start: Ints, x: Floats, y: Floats) -> tuple[Ints, Floats, Floats]:
     """Walk from piece `start` along the road to where the distance has its nearest local minimum.
 
     Returns piece, metres along it unclamped, and squared distance, each (n,).
     """
-    piece = start.astype(np.int64)
+    piece = start.copy()
     rows = roads.rows[piece]
     along, free, square = nearest_on(rows, x, y)
     for step in (-1, 1):
