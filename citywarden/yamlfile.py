@@ -1,7 +1,7 @@
 """YAML that people write: plain values with the line of every part, and what is wrong said by file, line and key."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence, Sized
+from typing import TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -12,18 +12,25 @@ LARGEST_BYTES = 256 * 1024
 DEEPEST = 8
 
 Lines = Mapping[tuple[str | int, ...], int]
+Path = tuple[str | int, ...]
+Between = Callable[[object], Sequence[tuple[Path, str]]]
+"""(document as plain values, which may be of any shape) -> (where, what is wrong) between its parts."""
 M = TypeVar("M", bound=BaseModel)
 
 
-def parse_yaml(text: str, file: str, model: type[M]) -> tuple[M, Lines]:
+def parse_yaml(text: str, file: str, model: type[M], between: Between = lambda _tree: ()) -> tuple[M, Lines]:
     """The document as `model`, and the line of every part. Raises ConfigurationError with every problem."""
     tree, lines, problems = read_yaml(text, file)
     if problems:
         raise ConfigurationError(problems)
+    later = [Problem(file, line_of(lines, path), key_of(path), what) for path, what in between(tree)]
     try:
-        return model.model_validate(tree), lines
+        parsed = model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError([problem_of(file, lines, dict(one)) for one in error.errors()]) from None
+        raise ConfigurationError([*problems_of(file, lines, error, model), *later]) from None
+    if later:
+        raise ConfigurationError(later)
+    return parsed, lines
 
 
 def read_yaml(text: str, file: str) -> tuple[object, Lines, list[Problem]]:
@@ -77,25 +84,91 @@ def _note_lines(
             _note_lines(value, inner, lines, wrong)
 
 
-def problem_of(file: str, lines: Lines, error: Mapping[str, object]) -> Problem:
-    """A problem that pydantic found, in our words."""
-    loc = error["loc"]
-    path = loc if isinstance(loc, tuple) else ()
+def problems_of(file: str, lines: Lines, error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """What pydantic found, in our words: file, line, key, the value and what was expected."""
+    found = []
+    for one in error.errors():
+        path, given = one["loc"], one["input"]
+        if one["type"] == "too_short" and isinstance(given, Sized) and len(given):
+            continue  # it is only short of the parts that are wrong themselves
+        found.append(Problem(file, line_of(lines, path), key_of(path), _said(dict(one), model)))
+    return found
+
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "string_too_short": "a text that is not empty",
+    "tuple_type": "a list or one text",
+    "list_type": "a list",
+    "too_short": "at least one",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "path_type": "a path",
+}
+_LIMITS = {
+    "greater_than": ("gt", "more than {}"),
+    "greater_than_equal": ("ge", "at least {}"),
+    "less_than": ("lt", "less than {}"),
+    "less_than_equal": ("le", "at most {}"),
+    "string_too_long": ("max_length", "at most {} characters"),
+    "literal_error": ("expected", "{}"),
+}
+
+
+def _said(error: Mapping[str, object], model: type[BaseModel]) -> str:
+    kind, path, given = str(error["type"]), error["loc"], error["input"]
+    assert isinstance(path, tuple)
+    if kind == "extra_forbidden":
+        return f"unknown key, expected one of {', '.join(_keys_at(model, path[:-1]))}"
+    if kind == "missing":
+        return "it is missing"
     message = str(error["msg"]).removeprefix("Value error, ")
-    match error["type"]:
-        case "extra_forbidden":
-            message = "unknown key"
-        case "missing":
-            message = "it is missing"
-        case "string_pattern_mismatch":
-            message = f"`{error['input']}`, expected an address such as https://host/path"
-        case "model_type" | "model_attributes_type":
-            message = "expected a mapping"
-        case "literal_error":
-            context = error.get("ctx")
-            expected = context["expected"] if isinstance(context, dict) else ""
-            message = f"`{error['input']}`, expected {expected}"
-    return Problem(file, line_of(lines, path), key_of(path), message)
+    context = error.get("ctx")
+    if kind in _LIMITS and isinstance(context, dict):
+        name, words = _LIMITS[kind]
+        limit = context[name]
+        message = f"expected {words.format(f'{limit:g}' if isinstance(limit, float) else limit)}"
+    elif kind in _EXPECTED:
+        message = f"expected {_EXPECTED[kind]}"
+    secret = any(word in str(part) for part in path for word in ("secret", "password", "headers"))
+    shown = "" if secret or message.startswith("`") else _shown(given)
+    return f"{shown}, {message}" if shown else message
+
+
+def _shown(given: object) -> str:
+    """A value as it is quoted; nothing of what is no single value."""
+    if isinstance(given, bool):
+        return f"`{str(given).lower()}`"
+    if given is None or isinstance(given, Mapping | list | tuple):
+        return ""
+    text = str(given)
+    return f"`{text[:60]}…`" if len(text) > 60 else f"`{text}`"
+
+
+def _keys_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """The keys that are known at a place of the document; indices and free keys lead nowhere by themselves."""
+    here = model
+    for part in path:
+        for name, known in here.model_fields.items():
+            if part in (name, known.alias):
+                here = _model_in(known.annotation) or here
+    return [known.alias or name for name, known in here.model_fields.items()]
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The model that a field's type is made of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for one in get_args(annotation) if (found := _model_in(one)) is not None), None)
 
 
 def line_of(lines: Lines, path: Sequence[str | int]) -> int | None:

@@ -33,6 +33,12 @@ def read_entry(connection: Connection, alert_id: str) -> Entry:
     return entry_of(dict(row))
 
 
+def read_versions(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """How often those of the alerts that there are were written, by id."""
+    t = tables.alert
+    return {row.id: row.version for row in connection.execute(select(t.c.id, t.c.version).where(t.c.id.in_(ids)))}
+
+
 def read_entries(connection: Connection, ids: Sequence[str]) -> dict[str, Entry]:
     """Those of the alerts that there are, by id."""
     t = tables.alert

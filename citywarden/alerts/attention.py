@@ -67,15 +67,16 @@ def address(alert: Alert, change: Change, tell: bool, before: Attention, audienc
     """Who is told that `change` happened to the alert. `tell`: the machine's word that somebody should be."""
     told = tuple(sorted(set(before.told) & audience.names))
     if not alert.open:
-        return Call(alert, replace(before, asked_ms=None), told if tell else ())
-    alert = replace(alert, hold=restraint.hold or "")
+        return Call(alert, Attention(before.told), told if tell else ())
+    if alert.hold != (restraint.hold or ""):
+        alert = replace(alert, hold=restraint.hold or "")
     held = restraint.hold is not None and not restraint.loud
     if change in RAISING and tell and not held:
         asked_ms = before.asked_ms or now_ms
         called = tuple(dict.fromkeys([*audience.summon(alert, now_ms, now_ms - asked_ms), *told]))
         return Call(alert, Attention({**before.told, **dict.fromkeys(called, now_ms)}, asked_ms), called)
     asks = alert.status is Status.FIRING and not alert.stale and not held
-    attention = replace(before, asked_ms=(before.asked_ms or now_ms) if asks else None)
+    attention = Attention(before.told, (before.asked_ms or now_ms) if asks else None)
     quiet = held and alert.status is Status.FIRING
     return Call(alert, attention, told if tell and not quiet else ())
 

@@ -21,8 +21,8 @@ from citywarden.model.page import Page
 
 __all__ = ["AsyncDesk", "Desk", "OpenKey"]
 
-BATCH = 500
-"""Alerts that are changed by hand in one transaction."""
+BATCH = 5000
+"""Alerts that are changed by hand in one transaction: what a person may choose at once."""
 
 P = ParamSpec("P")
 R = TypeVar("R")

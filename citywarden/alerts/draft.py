@@ -13,6 +13,9 @@ from citywarden.alerts.machine import SILENT, Change, Step
 from citywarden.alerts.records import Attention, Entry, Event, alert_row, freeze
 from citywarden.model.alert import Alert, Status
 
+KEPT = frozenset({"id", "tenant", "rule", "kind", "subject"})
+"""Columns that an alert has for its life."""
+
 Restrain = Callable[[Alert, Change, bool], Restraint]
 """(alert, what happened, whether it is to be told) -> what holds it back."""
 
@@ -93,9 +96,11 @@ class Draft:
             before = attention.get(alert.id, Attention())
             call = address(alert, event.change, line.tell, before, audience, self._now_ms, restraint)
             attention[alert.id] = call.attention
-            self._lines[i] = replace(line, event=replace(event, alert=call.alert), call=call)
-            entry = self._entries[alert.id]
-            now = replace(entry, alert=replace(entry.alert, hold=call.alert.hold), attention=call.attention)
+            told = Event(call.alert, event.at_ms, event.change, event.by, event.note)
+            self._lines[i] = _Line(line.id, told, line.tell, call)
+            entry, hold = self._entries[alert.id], call.alert.hold
+            latest = entry.alert if entry.alert.hold == hold else replace(entry.alert, hold=hold)
+            now = Entry(latest, entry.version, call.attention)
             self._entries[alert.id] = now
             held = self._open.get(alert.key)
             if held is not None and held.alert.id == alert.id:
@@ -182,7 +187,7 @@ class Draft:
         changed = connection.execute(
             update(t)
             .where(t.c.id == bindparam("b_id"), t.c.version == bindparam("b_version"))
-            .values({column.name: bindparam(column.name) for column in t.c}),
+            .values({column.name: bindparam(column.name) for column in t.c if column.name not in KEPT}),
             rows,
         )
         if changed.rowcount != len(rows):

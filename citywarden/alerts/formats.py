@@ -9,7 +9,7 @@ import orjson
 
 from citywarden.alerts import mail, robots, signature
 from citywarden.alerts.guard import Guard
-from citywarden.alerts.letter import Letter, Notice, Request, counts
+from citywarden.alerts.letter import Letter, Notice, Request, counts, sheet
 from citywarden.alerts.target import Target
 from citywarden.alerts.verdicts import Answer, Judgement, judge_http, judge_robot
 from citywarden.model.alert import Status
@@ -146,7 +146,7 @@ def _alertmanager_alert(notice: Notice, target: Target) -> dict[str, object]:
         "annotations": {name: value for name, value in annotations.items() if value},
         "startsAt": timestamp(alert.raised_ms),
         "endsAt": timestamp(alert.resolved_ms) if ended and alert.resolved_ms is not None else _NEVER,
-        "generatorURL": target.link,
+        "generatorURL": sheet(alert, target),
         # Of the alert, not of its labels: receivers recognise it by this, and its severity may change.
         "fingerprint": hashlib.blake2b(alert.id.encode(), digest_size=8).hexdigest(),
     }

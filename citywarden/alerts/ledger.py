@@ -262,10 +262,14 @@ class Desk(Lookups):
 
     def _entries(self, ids: Sequence[str], tenant: str | None) -> dict[str, Entry]:
         """Alerts as the database has them; memory is brought up to them where another process was at work."""
+        wanted = set(ids)
+        known = {entry.alert.id: entry for entry in self._open.values() if entry.alert.id in wanted}
         with reading(self.engine) as connection:
-            known = archive.read_entries(connection, ids)
-        found = {id_: known[id_] for id_ in ids if id_ in known and tenant in (None, known[id_].alert.tenant)}
-        if any(one.alert.open and self._open.get(one.alert.key) != one for one in found.values()):
+            versions = archive.read_versions(connection, ids)
+            foreign = [id_ for id_, version in versions.items() if id_ not in known or known[id_].version != version]
+            known |= archive.read_entries(connection, foreign)
+        found = {id_: known[id_] for id_ in ids if id_ in versions and tenant in (None, known[id_].alert.tenant)}
+        if any(known[id_].alert.open for id_ in foreign):
             self._reload()
         return found
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import quote
 
 from citywarden.alerts.machine import Change
 from citywarden.alerts.target import Target
@@ -99,7 +100,7 @@ def lines(notice: Notice, target: Target) -> list[str]:
         said.append(f"{words['by']}: {notice.by}")
     if alert.note:
         said.append(f"{words['note']}: {alert.note}")
-    said += [link for link in (alert.runbook, target.link) if link]
+    said += [link for link in (alert.runbook, sheet(alert, target)) if link]
     return [line for line in said if line]
 
 
@@ -123,8 +124,13 @@ def digest_lines(letter: Letter, target: Target, top: int = TOP_ITEMS) -> list[s
     if (more := len(letter.notices) - top) > 0:
         said.append(_WORDS[language]["more"].format(n=more))
     if target.link:
-        said.append(target.link)
+        said.append(f"{target.link.rstrip('/')}/alerts")
     return said
+
+
+def sheet(alert: Alert, target: Target) -> str:
+    """The address of the alert's page in the console; empty where the target names no console."""
+    return f"{target.link.rstrip('/')}/alerts/{quote(alert.id, safe='')}" if target.link else ""
 
 
 def foremost(notices: Sequence[Notice]) -> list[Notice]:

@@ -15,13 +15,14 @@ flapping: {turns: 6, within: 30m, calm: 15m}     # told once, then held until it
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import time, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from citywarden.alerts.circumstances import Manners
 from citywarden.alerts.flapping import Habit
@@ -64,12 +65,27 @@ class Row(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
+def _format(value: str) -> str:
+    if value not in FORMATS:
+        raise ValueError(f"expected one of {', '.join(FORMATS)}")
+    return value
+
+
+def _url(value: str, row: ValidationInfo) -> str:
+    if re.match(r"(https?|smtps?)://[^/\s]+", value) is None:
+        raise ValueError("expected an address such as https://host/path")
+    wanted = row.data.get("format")
+    if wanted is not None and (what := misfit(wanted, value)) is not None:
+        raise ValueError(what)
+    return value
+
+
 class _Target(Row):
     name: Annotated[str, Field(min_length=1, max_length=64)]
-    url: Annotated[str, Field(pattern=r"^(https?|smtps?)://[^/\s]+")]
+    format: Annotated[str, AfterValidator(_format)] = "citywarden"
+    url: Annotated[str, AfterValidator(_url)]
     secret: str | None = None
     secret_file: Path | None = None
-    format: str = "citywarden"
     language: Literal["zh-CN", "en"] | None = None
     min_severity: SeverityWord = "info"
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 15.0
@@ -77,7 +93,20 @@ class _Target(Row):
     rate_per_min: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
 
-Span = Annotated[int, Field(ge=0, le=366 * 86_400_000), BeforeValidator(parse_span)]
+def _within_year(value: int) -> int:
+    if value > 366 * 86_400_000:
+        raise ValueError("expected at most 366d")
+    return value
+
+
+def _no_moment(value: int) -> int:
+    if value < 1000:
+        raise ValueError("expected at least 1s")
+    return value
+
+
+Span = Annotated[int, AfterValidator(_within_year), BeforeValidator(parse_span)]
+LongSpan = Annotated[Span, AfterValidator(_no_moment)]
 
 
 class _Matcher(Row):
@@ -100,7 +129,7 @@ class _Route(_Matcher):
     hours: Annotated[Hours | None, BeforeValidator(_hours)] = None
     days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], BeforeValidator(listed)] = ()
     after: Span = 0
-    repeat: Annotated[Span | None, Field(ge=1000)] = None
+    repeat: LongSpan | None = None
 
     @property
     def route(self) -> Route:
@@ -142,7 +171,7 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
 
     Raises ConfigurationError with every problem: file, line, key, what is wrong and what was expected.
     """
-    parsed, lines = parse_yaml(text, file, _File)
+    parsed, lines = parse_yaml(text, file, _File, partial(_between, Path(file).parent))
     problems: list[Problem] = []
 
     def wrong(path: tuple[str | int, ...], what: str) -> None:
@@ -150,15 +179,6 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
 
     base = Path(file).parent
     targets = [_target(row, i, wrong, (zone, language, link, base)) for i, row in enumerate(parsed.targets)]
-    names = [target.name for target in targets]
-    if not targets:
-        wrong(("targets",), "it is empty, expected at least one target")
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            wrong(("targets", i, "name"), f"`{name}` is there twice, expected a name of its own")
-    for i, route in enumerate(parsed.routes or ()):
-        for unknown in (name for name in route.to if name not in names):
-            wrong(("routes", i, "to"), f"no target `{unknown}`, expected one of {', '.join(names)}")
     if problems:
         raise ConfigurationError(problems)
     routes = Routes(targets, None if parsed.routes is None else [row.route for row in parsed.routes], zone)
@@ -169,22 +189,51 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
     )
 
 
+def _between(base: Path, tree: object) -> list[tuple[tuple[str | int, ...], str]]:
+    """What is wrong between the parts, and between them and the files they name, however wrong the rest may be."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    for i, row in enumerate(_rows(tree, "targets")):
+        if (what := _secret_file(base, row)) is not None:
+            found.append((("targets", i, "secret_file"), what))
+    names = [row.get("name") for row in _rows(tree, "targets")]
+    known = [name for name in names if isinstance(name, str)]
+    if isinstance(tree, dict) and tree.get("targets") == []:
+        found.append((("targets",), "it is empty, expected at least one target"))
+    for i, name in enumerate(names):
+        if isinstance(name, str) and name in names[:i]:
+            found.append((("targets", i, "name"), f"`{name}` is there twice, expected a name of its own"))
+    for i, route in enumerate(_rows(tree, "routes")):
+        to = listed(route.get("to"))
+        for unknown in (name for name in to if name not in names) if isinstance(to, list) else ():
+            expected = ", ".join(dict.fromkeys(known)) or "a target's name"
+            found.append((("routes", i, "to"), f"no target `{unknown}`, expected one of {expected}"))
+    return found
+
+
+def _secret_file(base: Path, row: Mapping[str, object]) -> str | None:
+    file = row.get("secret_file")
+    if not isinstance(file, str):
+        return None
+    if row.get("secret") is not None:
+        return "both `secret` and `secret_file` are given, expected one of them"
+    try:
+        (base / file).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
+        return f"`{file}` cannot be read ({why}), expected a file with the secret"
+    return None
+
+
+def _rows(tree: object, key: str) -> list[dict[str, object]]:
+    rows = tree.get(key) if isinstance(tree, dict) else None
+    return [row if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
+
+
 def _target(
     row: _Target, i: int, wrong: Callable[[tuple[str | int, ...], str], None], ours: tuple[tzinfo, str, str, Path]
 ) -> Target:
     zone, language, link, base = ours
-    if row.format not in FORMATS:
-        wrong(("targets", i, "format"), f"`{row.format}`, expected one of {', '.join(FORMATS)}")
-    elif (what := misfit(row.format, row.url)) is not None:
-        wrong(("targets", i, "url"), f"`{row.url}`, {what}")
-    secret = row.secret
-    if row.secret_file is not None:
-        if secret is not None:
-            wrong(("targets", i, "secret_file"), "both `secret` and `secret_file` are given, expected one of them")
-        try:
-            secret = (base / row.secret_file).read_text().strip()
-        except OSError as error:
-            wrong(("targets", i, "secret_file"), f"{row.secret_file} cannot be read: {error.strerror}")
+    secret = row.secret if row.secret_file is None else (base / row.secret_file).read_text().strip()
     target = Target(
         row.name,
         row.url,
@@ -201,5 +250,6 @@ def _target(
     try:
         _ = target.key
     except ValueError:
-        wrong(("targets", i, "secret"), "it is not base64 after whsec_, expected whsec_ and base64, or any other text")
+        key = "secret" if row.secret_file is None else "secret_file"
+        wrong(("targets", i, key), "it is not base64 after whsec_, expected whsec_ and base64, or any other text")
     return target

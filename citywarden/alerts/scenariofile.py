@@ -21,7 +21,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from citywarden.alerts.routefile import Row, Span, Texts, listed
+from citywarden.alerts.routefile import LongSpan, Row, Span, Texts, listed
 from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.yamlfile import Lines, line_of, parse_yaml
 
@@ -51,7 +51,7 @@ class Said(Row):
 class SilenceRow(Row):
     """A silence that begins with the step and lasts `for`."""
 
-    span: Annotated[Span, Field(alias="for", ge=1000)]
+    span: Annotated[LongSpan, Field(alias="for")]
     why: str = "a scenario"
     tenant: Texts = ()
     kind: Texts = ()

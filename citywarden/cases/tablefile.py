@@ -13,7 +13,7 @@ from citywarden.cases.calendar import WorkCalendar, Works, china, with_exception
 from citywarden.cases.timetable import Timetable, named
 from citywarden.model.case import Category, Clock, Limit, Phase
 from citywarden.model.errors import ConfigurationError, Problem
-from citywarden.yamlfile import key_of, line_of, problem_of, read_yaml
+from citywarden.yamlfile import key_of, line_of, problems_of, read_yaml
 
 DEFAULT = "citywarden/cases/default.yaml"
 LONGEST = {Clock.NATURAL: 366 * 24 * 60, Clock.BUSINESS_HOURS: 2000 * 60, Clock.BUSINESS_DAYS: 250}
@@ -115,7 +115,7 @@ def parse_table(text: str, file: str, zone: ZoneInfo, works: Works = china) -> T
     try:
         parsed = _File.model_validate(tree)
     except ValidationError as error:
-        raise ConfigurationError([problem_of(file, lines, dict(one)) for one in error.errors()]) from None
+        raise ConfigurationError(problems_of(file, lines, error, _File)) from None
 
     def wrong(path: tuple[str | int, ...], what: str) -> None:
         problems.append(Problem(file, line_of(lines, path), key_of(path), what))

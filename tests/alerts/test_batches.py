@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 
 from citywarden.alerts import archive, outbox
-from citywarden.alerts.desk import BATCH, AsyncDesk, Desk
+from citywarden.alerts.desk import AsyncDesk, Desk
 from citywarden.model.alert import Alert, AlertQuery, Severity, Status
 from citywarden.model.dispatch import AlertDeed, Doing
 from citywarden.model.errors import NotFound, Unavailable
@@ -130,6 +130,15 @@ def test_another_process_that_was_first_is_not_overwritten(engine: Engine) -> No
     assert {a.subject: a.acknowledged_by for a in alerts(front).values()} == {"g1": "Chen", "g2": "Li"}
 
 
+def test_what_is_known_here_is_not_read_again(engine: Engine) -> None:
+    front = living(engine)
+    front.apply([finding("major", subject=f"g{n}") for n in range(50)], NOW_MS, {})
+    ids, read = list(alerts(front)), list[str]()
+    event.listen(engine, "before_cursor_execute", lambda *said: read.append(said[2]))
+    front.do_all(ids, AlertDeed(Doing.ACKNOWLEDGE, "Li"), LATER_MS)
+    assert not [statement for statement in read if "alert.summary" in statement and "SELECT" in statement]
+
+
 def test_only_a_tenants_own_are_touched_and_one_that_is_unknown_alone_is_an_error(engine: Engine) -> None:
     front = living(engine)
     say(front, "major", 0, "g1")
@@ -143,16 +152,16 @@ def test_only_a_tenants_own_are_touched_and_one_that_is_unknown_alone_is_an_erro
         front.close("nobody's", "Li", None, LATER_MS)
 
 
-async def test_many_go_in_few_transactions_and_listeners_hear_of_each(tmp_path: Path) -> None:
+async def test_many_go_in_one_transaction_and_listeners_hear_of_each(tmp_path: Path) -> None:
     engine = file_engine(tmp_path)
     front = living(engine)
-    front.apply([finding("major", subject=f"g{n}") for n in range(BATCH + 100)], NOW_MS, {})
+    front.apply([finding("major", subject=f"g{n}") for n in range(1200)], NOW_MS, {})
     desk, heard, commits = AsyncDesk(front, lambda: LATER_MS), list[Alert](), list[object]()
     desk.subscribe(heard.extend)
     event.listen(engine, "commit", commits.append)
     ids = list(alerts(front))
     done = await desk.do_all([*ids, *ids[:50]], AlertDeed(Doing.ACKNOWLEDGE, "Li"))
     await desk.close()
-    assert len(commits) == 2
+    assert len(commits) == 1
     assert done == heard and [alert.id for alert in done] == ids
     assert {alert.acknowledged_by for alert in done} == {"Li"}

@@ -106,6 +106,7 @@ def test_alertmanager_version_4() -> None:
     assert (resolved["status"], resolved["endsAt"]) == ("resolved", "2026-11-23T04:00:01.000Z")
     assert firing["annotations"]["note"] == "on my way"
     assert firing["labels"]["instance"] == "g1"
+    assert resolved["generatorURL"] == "http://c/alerts/a2"
     assert firing["fingerprint"] != resolved["fingerprint"]
     _, worse = compose("alertmanager", Letter("m", (notice("critical"),)))
     assert isinstance(worse["alerts"], list)
@@ -138,7 +139,7 @@ def text_of(name: str, body: dict[str, object]) -> str:
 @pytest.mark.parametrize("name", ROBOTS)
 def test_robots_say_what_where_when(name: str) -> None:
     zone = timezone(timedelta(hours=8))
-    _, body = compose(name, Letter("m", (notice("critical"),)), zone=zone, link="http://city/alerts")
+    _, body = compose(name, Letter("m", (notice("critical"),)), zone=zone, link="http://city/")
     text = text_of(name, body)
     for said in (
         "[紧急] g1 告警",
@@ -146,7 +147,7 @@ def test_robots_say_what_where_when(name: str) -> None:
         "2026-11-23 12:00:00",
         "Futian",
         "gas.methane",
-        "http://city/alerts",
+        "http://city/alerts/a1",
     ):
         assert said in text
     _, english = compose(name, Letter("m", (notice(status=Status.ACKNOWLEDGED),)), language="en")
@@ -155,7 +156,7 @@ def test_robots_say_what_where_when(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROBOTS)
 def test_a_robots_digest_is_short_and_has_the_worst_first(name: str) -> None:
-    request, body = compose(name, digest(1000), link="http://city/alerts")
+    request, body = compose(name, digest(1000), link="http://city")
     said = text_of(name, body)
     assert "1000 条告警消息" in said
     assert "紧急 250, 重要 250, 一般 250, 提示 250" in said

@@ -65,48 +65,66 @@ def test_without_routes_everybody_hears_of_everything() -> None:
     assert list(Routes([target("a")], []).of(alert("critical"), NOW_MS)) == []
 
 
-def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
-    text = """targets:
-  - name: a
-    url: ftp://x
-    format: fax
-  - {name: b, url: "http://x/", min_severity: huge, colour: red, timeout_s: 0}
-routes:
-  - {kind: gas}
-  - {to: [], hours: "25:00-06:00"}
-"""
+def mistakes(text: str) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         parse(text)
-    said = [str(problem) for problem in caught.value.problems]
-    for expected in (
-        "routes.yaml:3: targets[0].url: `ftp://x`, expected an address such as https://host/path",
-        "routes.yaml:5: targets[1].min_severity: `huge`, expected 'info', 'minor', 'major' or 'critical'",
-        "routes.yaml:5: targets[1].colour: unknown key",
-        "routes.yaml:7: routes[0].to: it is missing",
-        "routes.yaml:8: routes[1].hours: expected a part of the day such as 22:00-06:00",
-    ):
-        assert expected in said
-    assert len(said) == 7
+    return [str(problem).removeprefix("routes.yaml:") for problem in caught.value.problems]
 
 
-def test_mistakes_between_the_parts_are_named_at_once_too(tmp_path: Path) -> None:
+def test_every_mistake_is_named_at_once_with_line_key_value_and_what_was_expected(tmp_path: Path) -> None:
+    severities = "expected 'info', 'minor', 'major' or 'critical'"
+    formats = "expected one of citywarden, alertmanager, cloudevents, wecom, dingtalk, email, feishu"
     text = f"""targets:
-  - {{name: a, url: "http://x/", format: fax}}
-  - {{name: a, url: "http://x/", secret: whsec_!!}}
-  - {{name: c, url: "http://x/", secret: x, secret_file: {tmp_path / "none"}}}
+- name: a
+  url: ftp://x
+  format: fax
+- {{name: b, url: "http://x/", min_severity: huge, colour: red, timeout_s: 0}}
+- {{name: a, url: "smtp://mail.example/", format: email, rate_per_min: few}}
+- {{name: c, url: "http://x/", secret: x, secret_file: {tmp_path / "none"}}}
+- {{name: d, url: "http://x/", secret_file: {tmp_path / "none"}, headers: {{key: 5}}}}
 routes:
-  - to: nobody
+- {{kind: gas}}
+- {{to: [], hours: "25:00-06:00", district: 5, days: [sunday]}}
+- {{to: nobody, after: soon, repeat: 0s}}
+flapping: {{turns: 101}}
 """
-    with pytest.raises(ConfigurationError) as caught:
-        parse(text)
-    said = [str(problem).partition(", expected")[0] for problem in caught.value.problems]
-    assert said == [
-        "routes.yaml:2: targets[0].format: `fax`",
-        "routes.yaml:3: targets[1].secret: it is not base64 after whsec_",
-        "routes.yaml:4: targets[2].secret_file: both `secret` and `secret_file` are given",
-        f"routes.yaml:4: targets[2].secret_file: {tmp_path / 'none'} cannot be read: No such file or directory",
-        "routes.yaml:3: targets[1].name: `a` is there twice",
-        "routes.yaml:6: routes[0].to: no target `nobody`",
+    columns = "name, format, url, secret, secret_file, language, min_severity, timeout_s, headers, rate_per_min"
+    assert mistakes(text) == [
+        f"4: targets[0].format: `fax`, {formats}",
+        "3: targets[0].url: `ftp://x`, expected an address such as https://host/path",
+        f"5: targets[1].min_severity: `huge`, {severities}",
+        "5: targets[1].timeout_s: `0`, expected more than 0",
+        f"5: targets[1].colour: unknown key, expected one of {columns}",
+        "6: targets[2].url: `smtp://mail.example/`, expected smtp://user@host:587/?from=a@b.example&to=c@d.example,"
+        " or smtps://",
+        "6: targets[2].rate_per_min: `few`, expected a whole number",
+        "8: targets[4].headers.key: expected a text",
+        "10: routes[0].to: it is missing",
+        "11: routes[1].district: `5`, expected a list or one text",
+        "11: routes[1].to: expected at least one",
+        "11: routes[1].hours: `25:00-06:00`, expected a part of the day such as 22:00-06:00",
+        "11: routes[1].days[0]: `sunday`, expected 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'",
+        "12: routes[2].after: `soon`, expected a duration such as 30s, 10m or 4h",
+        "12: routes[2].repeat: `0s`, expected at least 1s",
+        "13: flapping.turns: `101`, expected at most 100",
+        "7: targets[3].secret_file: both `secret` and `secret_file` are given, expected one of them",
+        f"8: targets[4].secret_file: `{tmp_path / 'none'}` cannot be read (No such file or directory), expected a file"
+        " with the secret",
+        "6: targets[2].name: `a` is there twice, expected a name of its own",
+        "12: routes[2].to: no target `nobody`, expected one of a, b, c, d",
+    ]
+
+
+def test_a_secret_that_is_no_key_is_named_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("whsec_!!\n")
+    text = f"""targets:
+- {{name: a, url: "http://x/", secret: whsec_!!}}
+- {{name: b, url: "http://x/", secret_file: {tmp_path / "key"}}}
+"""
+    expected = "it is not base64 after whsec_, expected whsec_ and base64, or any other text"
+    assert mistakes(text) == [f"2: targets[0].secret: {expected}", f"3: targets[1].secret_file: {expected}"]
+    assert mistakes('targets: [{name: a, url: "http://x/", secret: 12345}]') == [
+        "1: targets[0].secret: expected a text"
     ]
 
 

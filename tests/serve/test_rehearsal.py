@@ -58,7 +58,7 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
         "8: scenarios[0].steps[1].at: it is before the step before it, expected the steps in the order of their times",
         "8: scenarios[0].steps[1].say: no device `g8`, expected one, or its `kind`",
     ]
-    with pytest.raises(ConfigurationError, match=r"\.at: expected a duration.*\n.*\.tell: unknown key"):
+    with pytest.raises(ConfigurationError, match=r"\.at: `soon`, expected a duration.*\n.*\.tell: unknown key"):
         play(tmp_path, "scenarios: [{name: x, steps: [{at: soon, tell: []}]}]")
     with pytest.raises(ConfigurationError, match="`depth_cm` is no field of gas"):
         play(tmp_path, "scenarios: [{name: x, steps: [{at: 0s, reading: {g1: {depth_cm: 1}}}]}]")
