@@ -160,12 +160,15 @@ class AlertsSettings(_Section):
 
 
 class ApiSettings(_Section):
-    """Beyond loopback `listen` needs `cert_file` and `key_file`, or `allow_plain` behind a proxy that has TLS."""
+    """Beyond loopback `listen` needs `cert_file` and `key_file`, or `allow_plain` behind a proxy that has TLS.
+    `public_url`: where people reach the console, for links in messages; None: where it listens.
+    """
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8080"
     cert_file: Path | None = None
     key_file: Path | None = None
     allow_plain: bool = False
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+[^\s]*$")] | None = None
     city_zh: str = "数字城管"
     city_en: str = "City Command"
 

@@ -104,6 +104,8 @@ async def attend(desk: AsyncDesk, keep_ms: int, clock_ms: Callable[[], int]) -> 
 
 def _link(settings: Settings) -> str:
     """The address of the console, for messages."""
+    if settings.api.public_url is not None:
+        return settings.api.public_url.rstrip("/")
     return f"{'http' if settings.api.cert_file is None else 'https'}://{settings.api.listen}"
 
 
