@@ -189,6 +189,9 @@ async def test_rubbish_ends_the_connection(rubbish: bytes) -> None:
         async with asyncio.timeout(60):
             with suppress(ConnectionError):
                 assert await reader.read() == b""
+        assert any(what.startswith("malformed") for what in gate.refused), (
+            "at once, not when its time to log in is over"
+        )
         writer.close()
 
 

@@ -152,7 +152,7 @@ async def test_offsets_go_on_after_everything_was_dropped(opener: Opener, tmp_pa
 async def test_wait_ends_at_an_append_or_when_the_time_has_passed(opener: Opener, tmp_path: Path) -> None:
     log = await opener(tmp_path)
     assert not await log.wait({}, 0.0)
-    waiting = asyncio.create_task(log.wait({}, 30.0))
+    waiting = asyncio.create_task(log.wait({}, 600.0))
     await asyncio.sleep(0)
     await log.append(messages(0, 1))
     async with asyncio.timeout(60):
@@ -164,7 +164,7 @@ async def test_wait_ends_at_an_append_or_when_the_time_has_passed(opener: Opener
 
 async def test_appends_of_another_program_are_seen(opener: Opener, tmp_path: Path) -> None:
     ours, theirs = await opener(tmp_path), await opener(tmp_path)
-    waiting = asyncio.create_task(ours.wait({}, 30.0))
+    waiting = asyncio.create_task(ours.wait({}, 600.0))
     await theirs.append(messages(0, 5))
     async with asyncio.timeout(60):
         assert await waiting

@@ -132,10 +132,10 @@ async def test_reads_do_not_wait_for_a_write(tmp_path: Path) -> None:
     def long_write(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("INSERT INTO _store.district VALUES (77, 'half written')")
         begun.set()
-        assert release.wait(30)
+        assert release.wait(300)
 
     writing = asyncio.create_task(store._file.write(long_write))
-    await asyncio.to_thread(begun.wait, 30)
+    await asyncio.to_thread(begun.wait, 60)
     try:
         assert await asyncio.wait_for(store.count("gas"), 60) == 1
         assert len(await asyncio.wait_for(store.latest("gas"), 60)) == 1
@@ -173,7 +173,7 @@ async def test_closing_gives_up_a_read_that_takes_long(tmp_path: Path) -> None:
         return connection.execute("SELECT count(*) FROM range(10000000000) a, range(10000000000) b").fetchall()
 
     reading = asyncio.create_task(store._file.read(endless))
-    await asyncio.to_thread(begun.wait, 30)
+    await asyncio.to_thread(begun.wait, 60)
     await asyncio.wait_for(store.close(), 60)
     with pytest.raises(Unavailable, match="interrupted"):
         await reading
