@@ -10,6 +10,7 @@ PER_ENTRY = 100
 
 
 async def record_all(audit: Audit, who: Identity, action: str, ids: Sequence[str], detail: str = "") -> None:
-    """Note what was done to each of `ids`, many ids to an entry; nothing for none."""
-    for first in range(0, len(ids), PER_ENTRY):
-        await audit.note(who, action, " ".join(ids[first : first + PER_ENTRY]), detail)
+    """Note what was done to each of `ids`, many ids to an entry, all entries or none; nothing for none."""
+    subjects = [" ".join(ids[first : first + PER_ENTRY]) for first in range(0, len(ids), PER_ENTRY)]
+    if subjects:
+        await audit.note_all(who, action, subjects, detail)

@@ -162,12 +162,17 @@ class Audit(Protocol):
     """The record of changes."""
 
     async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None: ...
+    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
+        """An entry for each subject, all or none."""
 
 
 class Unrecorded:
     """An audit that keeps nothing, for parts shown on their own."""
 
     async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
+        return None
+
+    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
         return None
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import astuple, replace
 
 from sqlalchemy import Connection, Engine, insert, or_, select
@@ -29,33 +30,39 @@ def digest_of(previous: str, note: AuditNote) -> str:
 
 def append(engine: Engine, note: AuditNote) -> AuditEntry:
     """Add a note at the end, whoever else is writing. Raises Unavailable when the database does not take it."""
-    note = replace(
-        note,
-        by=_clean(note.by, 200),
-        action=_clean(note.action, 100),
-        subject=_clean(note.subject, DETAIL),
-        detail=_clean(note.detail, DETAIL),
-        source=_clean(note.source, 200),
-    )
+    return append_all(engine, [note])[0]
+
+
+def append_all(engine: Engine, notes: Sequence[AuditNote]) -> list[AuditEntry]:
+    """Add notes at the end, one after the other, all of them or none. Raises Unavailable."""
+    cleaned = [_cleaned(note) for note in notes]
     for _ in range(TRIES):
         try:
             with engine.begin() as connection:
-                previous = _head(connection)
-                digest = digest_of(previous, note)
-                made = connection.execute(
-                    insert(_t).values(
-                        at_ms=note.at_ms, by=note.by, tenant=note.tenant, action=note.action, subject=note.subject,
-                        detail=note.detail, source=note.source, previous=previous, digest=digest,
-                    )
-                )  # fmt: skip
-                key = made.inserted_primary_key
-            assert key is not None
-            return AuditEntry(int(key[0]), note, previous, digest)
+                return add(connection, cleaned)
         except IntegrityError:
             continue
         except SQLAlchemyError as error:
             raise Unavailable(f"the audit cannot be written: {error.__cause__ or error}") from None
     raise Unavailable("the audit cannot be written: too many writers")
+
+
+def add(connection: Connection, notes: Sequence[AuditNote]) -> list[AuditEntry]:
+    """The same within a transaction. Raises IntegrityError when another writer was first."""
+    previous, entries = _head(connection), list[AuditEntry]()
+    for note in notes:
+        digest = digest_of(previous, note)
+        made = connection.execute(
+            insert(_t).values(
+                at_ms=note.at_ms, by=note.by, tenant=note.tenant, action=note.action, subject=note.subject,
+                detail=note.detail, source=note.source, previous=previous, digest=digest,
+            )
+        )  # fmt: skip
+        key = made.inserted_primary_key
+        assert key is not None
+        entries.append(AuditEntry(int(key[0]), note, previous, digest))
+        previous = digest
+    return entries
 
 
 def find(connection: Connection, query: AuditQuery) -> Page[AuditEntry]:
@@ -100,6 +107,17 @@ def entry_of(row: RowMapping) -> AuditEntry:
 
 def _head(connection: Connection) -> str:
     return connection.scalar(select(_t.c.digest).order_by(_t.c.number.desc()).limit(1)) or START
+
+
+def _cleaned(note: AuditNote) -> AuditNote:
+    return replace(
+        note,
+        by=_clean(note.by, 200),
+        action=_clean(note.action, 100),
+        subject=_clean(note.subject, DETAIL),
+        detail=_clean(note.detail, DETAIL),
+        source=_clean(note.source, 200),
+    )
 
 
 def _clean(text: str, longest: int) -> str:

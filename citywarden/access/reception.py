@@ -1,7 +1,7 @@
 """The desk for one event loop: logins with their brake, what the door asks, and who is still there."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -138,6 +138,10 @@ class Reception:
     async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
         """Record what was done. Raises Unavailable."""
         await self._run(self.desk.note, who, action, subject, detail, self._clock_ms())
+
+    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
+        """Record the same of several subjects, an entry each, all or none. Raises Unavailable."""
+        await self._run(self.desk.note_all, who, action, subjects, detail, self._clock_ms())
 
     async def find(self, who: Identity, query: AuditQuery) -> Page[AuditEntry]:
         """Notes that fit, newest first; of the tenant of `who`."""

@@ -267,7 +267,8 @@ class Desk(Lookups):
         with reading(self.engine) as connection:
             versions = archive.read_versions(connection, ids)
             foreign = [id_ for id_, version in versions.items() if id_ not in known or known[id_].version != version]
-            known |= archive.read_entries(connection, foreign)
+            if foreign:
+                known |= archive.read_entries(connection, foreign)
         found = {id_: known[id_] for id_ in ids if id_ in versions and tenant in (None, known[id_].alert.tenant)}
         if any(known[id_].alert.open for id_ in foreign):
             self._reload()

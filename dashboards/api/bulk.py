@@ -13,7 +13,7 @@ from dashboards.api.shapes import AlertBody, Deed
 from dashboards.recording import record_all
 from dashboards.sources import Dispatch, Sources
 
-MOST = 1000
+MOST = 5000
 """Alerts of one request."""
 
 

@@ -12,7 +12,7 @@ from dashboards.console.session import MAX_NAME, Session
 from dashboards.recording import record_all
 
 MAX_NOTE = 2000
-AT_ONCE = 250
+AT_ONCE = 5000
 """Alerts that are changed together; then the page hears how far it is."""
 LONGEST_SILENCE_MS = 366 * 86_400_000
 SCOPES: Mapping[str, tuple[str, ...]] = {

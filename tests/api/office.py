@@ -1,5 +1,6 @@
 """The cases' API over a real desk, in a database of the test's own."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,9 @@ class Record:
 
     async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
         self.notes.append((who.name, action, subject))
+
+    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
+        self.notes += [(who.name, action, subject) for subject in subjects]
 
 
 class Office:
