@@ -22,7 +22,7 @@ from citywarden.alerts.formats import FORMATS
 from citywarden.alerts.guard import Guard
 from citywarden.alerts.outbox import Attempt, Delivery, State, TargetState
 from citywarden.alerts.target import Target
-from citywarden.alerts.verdicts import Judgement, Schedule, Verdict, wait_ms
+from citywarden.alerts.verdicts import Judgement, Schedule, Verdict, probe_ms, wait_ms
 from citywarden.model.alert import Alert
 from citywarden.model.errors import NotFound, Unavailable
 
@@ -40,13 +40,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Round:
-    """State of the task of one target. `held`: the receiver itself named the time `ready_ms`."""
+    """State of the task of one target. `held`: the receiver itself named the time `ready_ms`. `failures`: in a row."""
 
     target: Target
     pace: pace.Pace
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     ready_ms: int = 0
     failed_ms: int = 0
+    failures: int = 0
     seen_ms: int = 0
     held: bool = False
     disabled: str | None = None
@@ -142,7 +143,7 @@ class Courier:
         self._resume(self._rounds[name])
 
     def _resume(self, round_: Round) -> None:
-        round_.disabled, round_.trouble, round_.held, round_.ready_ms = None, None, False, 0
+        round_.disabled, round_.trouble, round_.held, round_.ready_ms, round_.failures = None, None, False, 0, 0
         round_.woken.set()
 
     async def replay(self, delivery_id: str) -> None:
@@ -207,8 +208,8 @@ class Courier:
                 round_.woken.clear()
                 # A new message is reason to see whether the receiver is back, though not at once after a failure.
                 if not round_.held:
-                    probe_ms = round_.failed_ms + round(self._schedule.probe_s * 1000)
-                    round_.ready_ms = min(round_.ready_ms, probe_ms)
+                    news_ms = round_.failed_ms + probe_ms(self._schedule, max(1, round_.failures))
+                    round_.ready_ms = min(round_.ready_ms, news_ms)
             if round_.disabled:
                 await self._sleep(round_, LOOK_AGAIN_S)
                 # Another process may have enabled it.
@@ -250,7 +251,7 @@ class Courier:
         delivered = judgement.verdict is Verdict.DELIVERED
         round_.pace = pace.note_sent(round_.pace, now_ms, letter.digest and delivered)
         if delivered:
-            round_.trouble, round_.ready_ms, round_.held = None, 0, False
+            round_.trouble, round_.ready_ms, round_.held, round_.failures = None, 0, False, 0
             self.latencies_ms.extend(now_ms - d.created_ms for d in bundled)
             self._desk.counters.delivered += len(bundled)
             round_.taken += [Attempt(d.seq, State.DELIVERED, now_ms, code=judgement.code) for d in bundled]
@@ -269,7 +270,7 @@ class Courier:
             counters.failed += len(bundled)
             await self._note(bundled, State.REFUSED, judgement, now_ms, None)
             return True
-        round_.trouble, round_.failed_ms = judgement.detail, now_ms
+        round_.trouble, round_.failed_ms, round_.failures = judgement.detail, now_ms, round_.failures + 1
         attempts = max(d.attempts for d in bundled) + 1
         wait = wait_ms(self._schedule, attempts, self._luck())
         round_.held = judgement.hold_s is not None

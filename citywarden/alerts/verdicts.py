@@ -150,7 +150,8 @@ class Schedule:
 
     `longest_wait_s`: a receiver that is down is tried at least this often, because an alert that comes hours after
     its receiver is back is of little use; None: the delays as they stand. `jitter`: share by which a wait is stretched
-    at most. `probe_s`: a new message makes a waiting receiver be tried again, but not sooner after a failure.
+    at most. `probe_s`: news makes a waiting receiver be tried again, but not sooner after a failure; twice as late
+    after each further one, so that a receiver that takes nothing is not pressed by every alert of the city.
     """
 
     delays_s: tuple[float, ...] = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -170,3 +171,10 @@ def wait_ms(schedule: Schedule, attempts: int, luck: float) -> int:
     if schedule.longest_wait_s is not None:
         delay_s = min(delay_s, schedule.longest_wait_s)
     return round(delay_s * 1000 * (1 + schedule.jitter * luck))
+
+
+def probe_ms(schedule: Schedule, failures: int) -> int:
+    """How long after the last of `failures` (>= 1) failed attempts in a row news makes a receiver be tried again."""
+    delay_s = schedule.probe_s * 2.0 ** min(failures - 1, 30)
+    longest_s = max(schedule.delays_s) if schedule.longest_wait_s is None else schedule.longest_wait_s
+    return round(min(delay_s, longest_s) * 1000)

@@ -12,6 +12,8 @@ import click
 
 from citywarden.alerts import archive, outbox
 from citywarden.alerts.desk import BATCH, Desk
+from citywarden.alerts.machine import Change
+from citywarden.alerts.records import Event
 from citywarden.cli.alertfiles import check, test
 from citywarden.cli.alertmeasures import show_measures
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
@@ -90,16 +92,24 @@ def show(alert: str, config: Path | None, data: Path | None, as_json: bool) -> N
     events = desk.history(found.id)
     sent = desk.read(lambda connection: outbox.of_alert(connection, found.id))
     if as_json:
-        told = [{"at": timestamp(e.at_ms), "change": e.change, "by": e.by, "note": e.note, "hold": e.alert.hold}
-                for e in events]  # fmt: skip
-        messages = [{"id": d.id, "target": d.target, "state": d.state, "change": d.notice.change} for d in sent]
+        told = [{"at": timestamp(e.at_ms), "change": e.change, "by": e.by, "to": _to(e), "note": e.note,
+                 "hold": e.alert.hold} for e in events]  # fmt: skip
+        messages = [{"id": d.id, "at": timestamp(d.created_ms), "target": d.target, "state": d.state,
+                     "change": d.notice.change} for d in sent]  # fmt: skip
         print_json({**_body(found, settings), "history": told, "deliveries": messages})
         return
     print_facts({name: value for name, value in _body(found, settings).items() if value not in (None, "")})
-    rows = [(timestamp(e.at_ms), e.change, e.alert.severity.word, e.by, e.note, e.alert.hold) for e in events]
-    print_table("history", ("at", "change", "severity", "by", "note", "held"), rows)
-    messages_ = [(d.id, d.target, d.notice.change, d.state, d.attempts, d.detail) for d in sent]
-    print_table("deliveries", ("id", "target", "change", "state", "attempts", "detail"), messages_)
+    rows = [(timestamp(e.at_ms), e.change, e.alert.severity.word, e.by, _to(e), e.note, e.alert.hold) for e in events]
+    print_table("history", ("at", "change", "severity", "by", "to", "note", "held"), rows)
+    messages_ = [
+        (d.id, timestamp(d.created_ms), d.target, d.notice.change, d.state, d.attempts, d.detail) for d in sent
+    ]
+    print_table("deliveries", ("id", "at", "target", "change", "state", "attempts", "detail"), messages_)
+
+
+def _to(event: Event) -> str | None:
+    """To whom an alert was given."""
+    return event.alert.assigned_to if event.change is Change.ASSIGNED else None
 
 
 def _deed(name: str, does: str) -> None:

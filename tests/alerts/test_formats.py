@@ -25,6 +25,7 @@ from citywarden.alerts.verdicts import (
     Schedule,
     Verdict,
     judge_http,
+    probe_ms,
     retry_after_s,
     wait_ms,
 )
@@ -255,6 +256,12 @@ def test_the_schedule_is_the_standards_and_never_waits_longer_than_the_dispatche
     assert pure.patience_ms == ((75 * 60 + 35) * 60 + 5) * 1000
     assert [wait_ms(Schedule(), n, 0.0) for n in (1, 2, 3, 9)] == [5000, 300_000, 300_000, 300_000]
     assert 5000 < wait_ms(Schedule(), 1, 0.99) < 6000
+
+
+def test_news_presses_a_receiver_that_takes_nothing_less_and_less() -> None:
+    assert [probe_ms(Schedule(), n) for n in (1, 2, 3, 6, 7, 1000)] == [5000, 10_000, 20_000, 160_000, 300_000, 300_000]
+    assert probe_ms(Schedule(longest_wait_s=None), 1000) == 86_400_000
+    assert probe_ms(Schedule(probe_s=0.0), 9) == 0
 
 
 @given(st.binary(min_size=1, max_size=64), st.text(), st.from_regex(r"msg_[a-z0-9]{1,20}", fullmatch=True))

@@ -56,6 +56,7 @@ def test_an_alert_is_worked_off(capsys: pytest.CaptureFixture[str], folder: Path
     assert answer(capsys, "alerts", "close", first, "--by", "Li")["closed_by"] == "Li"
     shown = answer(capsys, "alerts", "show", first)
     assert [line["change"] for line in shown["history"]] == ["opened", "acknowledged", "assigned", "resolved", "closed"]
+    assert [line["to"] for line in shown["history"]] == [None, None, "Wang", None, None]
     assert [m["change"] for m in shown["deliveries"]] == ["opened", "acknowledged", "assigned", "resolved"]
     assert [a["id"] for a in answer(capsys, "alerts", "list", "--status", "resolved")["items"]] == [first]
     assert [a["id"] for a in answer(capsys, "alerts", "list")["items"]] == [second]
