@@ -17,6 +17,7 @@ from citywarden import __version__
 from citywarden.alerts.receiver import QuietServer
 from citywarden.model.errors import CitywardenError
 from citywarden.sections import Settings
+from citywarden.serve.wicket import DEFAULT, Bounded, Bounds, wicket_of
 from dashboards.api import mount_api
 from dashboards.console import mount
 from dashboards.sources import Sources
@@ -75,7 +76,11 @@ def url_of(listener: socket.socket, tls: Certificate | None) -> str:
 
 @asynccontextmanager
 async def serving(
-    app: ASGIApp, listener: socket.socket, proxies: Sequence[str] = (), tls: Certificate | None = None
+    app: ASGIApp,
+    listener: socket.socket,
+    proxies: Sequence[str] = (),
+    tls: Certificate | None = None,
+    bounds: Bounds = DEFAULT,
 ) -> AsyncIterator[None]:
     """Serve the app on the socket until the block ends; open connections get some seconds to finish.
 
@@ -83,7 +88,8 @@ async def serving(
     CitywardenError for a certificate that cannot be used.
     """
     config = uvicorn.Config(
-        app,
+        Bounded(app, bounds),
+        http=wicket_of(bounds),
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -91,6 +97,7 @@ async def serving(
         lifespan="on",
         timeout_graceful_shutdown=STOP_S,
         ws_max_queue=64,
+        ws_max_size=bounds.body_bytes,
         forwarded_allow_ips=["127.0.0.1", "::1", *proxies],
         ssl_certfile=None if tls is None else tls.cert_file,
         ssl_keyfile=None if tls is None else tls.key_file,

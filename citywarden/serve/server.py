@@ -35,8 +35,10 @@ from citywarden.serve.judging import open_judging
 from citywarden.serve.prepare import Prepared
 from citywarden.serve.receiving import Receiving
 from citywarden.serve.reception import behind_door, is_demanded, make_first, open_reception, session_key
+from citywarden.serve.recordkeeping import RecordKeeper
 from citywarden.serve.selfcare import Selfcare
 from citywarden.serve.vitals import Rate, Vitals
+from citywarden.serve.wicket import Bounds
 from citywarden.serve.workdesk import WorkDesk
 from citywarden.store.contract import Store
 from dashboards.sources import Sources
@@ -111,6 +113,8 @@ async def _start(frame: Frame) -> Running:
     frame.watch("store", drain.run)
     frame.watch("rules", judging.run)
     _watch_beside(frame, ground, vitals)
+    keeper = RecordKeeper(reception.desk, settings.access.audit_days, ground.exporter.offer, clock_ms)
+    frame.watch("audit", keeper.run)
     sources = Sources(
         kinds=frame.kinds, live=ground.live, store=ground.store, alerts=desk, work=workdesk,
         letters=LetterDesk(letters), devices=DeviceDesk(ground.registry), health=vitals.health,
@@ -125,7 +129,8 @@ async def _start(frame: Frame) -> Running:
     await _open_to_devices(frame, brokers, receiving, commands, belonging)
     doorman = behind_door(application(sources, session_key(settings.data)), reception, settings, frame.listen)
     frame.watch("sessions", doorman.look_around)
-    await stack.enter_async_context(serving(doorman, listener, settings.access.proxies, tls))
+    bounds = Bounds(file_bytes=(settings.cases.evidence_mb << 20) + 1024)
+    await stack.enter_async_context(serving(doorman, listener, settings.access.proxies, tls, bounds))
     return Running(
         url_of(listener, tls), brokers.devices, ground.registry, ground.store, ground.log, desk,
         ground.alerts.courier, judge, drain, vitals, ground.live, workdesk, cases,
