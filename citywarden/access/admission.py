@@ -90,7 +90,7 @@ def is_foreign(caller: Caller) -> bool:
     if caller.headers.get("sec-fetch-site") == "cross-site":
         return True
     origin = caller.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != caller.headers.get("host")
+    return origin is not None and origin.partition("://")[2] != caller.headers.get("host")
 
 
 def bearer_of(caller: Caller) -> str | None:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from citywarden.model.alert import Severity
 from citywarden.model.dispatch import Inspection, Sending, SilenceNote, TargetHealth
@@ -20,8 +20,12 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+_ONE = {"type": "string", "minLength": 1, "maxLength": 200}
 Patterns = Annotated[
-    list[Annotated[str, Field(min_length=1, max_length=200)]], BeforeValidator(_listed), Field(max_length=100)
+    list[Annotated[str, Field(min_length=1, max_length=200)]],
+    BeforeValidator(_listed),
+    Field(max_length=100),
+    WithJsonSchema({"anyOf": [{"type": "array", "items": _ONE, "maxItems": 100}, _ONE]}, mode="validation"),
 ]
 
 

@@ -84,6 +84,7 @@ def test_before_the_password_is_changed_there_is_only_that() -> None:
         (caller(method="POST", origin="http://evil.example"), True),
         (caller(method="POST", origin="http://127.0.0.1:9999"), True),
         (caller(method="POST", origin="null"), True),
+        (caller(method="POST", origin="http://["), True),
         (caller(method="POST", sec_fetch_site="cross-site"), True),
         (caller(method="GET", origin="http://evil.example"), False),
         (caller(kind="websocket", origin="http://evil.example"), True),
