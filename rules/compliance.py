@@ -12,6 +12,7 @@ from rules.holds import Carry, Changes, Hold, advance, fresh, grown
 from rules.motion import is_off, is_on
 from rules.observation import Observed, in_peak_ban
 from rules.points import on_bit
+from rules.tasktable import TaskTable
 from rules.worksettings import WorkSettings
 
 _PARKED_GAP_MS = 600_000
@@ -98,11 +99,10 @@ def comply(court: Court, seen: Observed, carries: Carries, bands: SlotBands) -> 
     return events, after
 
 
-def slot_bands(court: Court, count: int) -> SlotBands:
+def slot_bands(table: TaskTable, count: int) -> SlotBands:
     """Bands of `count` slots; a vehicle without a task has no signal and never works."""
     signals = np.zeros(count, np.int64)
     v_low, v_high = np.full(count, np.inf), np.full(count, -np.inf)
-    table = court.table
     working = ~table.collects
     slot = table.slot[working]
     np.bitwise_or.at(signals, slot, table.signal[working])

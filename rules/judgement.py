@@ -11,6 +11,7 @@ from rules.datum import misread
 from rules.distance import farthest
 from rules.examination import Case, Court, examine
 from rules.points import ACCURATE, History
+from rules.reopening import Tail, tails
 from rules.sums import add_up
 from rules.tasktable import TaskTable
 
@@ -21,10 +22,14 @@ _MANY = 6
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A report, and the time (ms) of the last step that covered any of the road (0: none did)."""
+    """A report, and the time (ms) of the last step that covered any of the road (0: none did).
+
+    `tail`: what tells whether more fixes can change it; None where it has to be judged again in any case.
+    """
 
     report: TaskReport
     last_ms: int
+    tail: Tail | None = None
 
 
 def judge(court: Court, which: Ints, history: History, now_ms: int) -> list[Judged]:
@@ -33,7 +38,8 @@ def judge(court: Court, which: Ints, history: History, now_ms: int) -> list[Judg
     for block in _blocks(court.table, which):
         case = examine(court, block, history)
         last = case.coverage.last_ms.tolist()
-        judged.extend(map(Judged, _reports(court, case, now_ms), last))
+        ends = tails(case.steps, case.points, case.coverage.covered_m > 0, case.equipped)
+        judged.extend(map(Judged, _reports(court, case, now_ms), last, ends))
     return judged
 
 
@@ -48,6 +54,7 @@ def _reports(court: Court, case: Case, now_ms: int) -> list[TaskReport]:
     coarse = _too_coarse(court, case)
     deviation = farthest(court, case.which, case.points, case.steps, case.located.distance_m)
     suspect = _suspect(court, case)
+    notes = _notes(case)
     reports = []
     for k, number in enumerate(case.which.tolist()):
         task = court.table.tasks[number]
@@ -76,7 +83,7 @@ def _reports(court: Court, case: Case, now_ms: int) -> list[TaskReport]:
             overspeed_s=round(float(sums.overspeed_s[k]), 3),
             max_deviation_m=None if np.isnan(deviation[k]) else round(float(deviation[k]), 3),
             missed=case.coverage.missed[k],
-            notes=_notes(case, k),
+            notes=notes[k],
         )
         if now_ms >= task.end_ms:
             why = ("no_data",) if not sums.rows[k] else ("sampling_too_coarse",) if coarse[k] else ()
@@ -107,18 +114,16 @@ def _verdict(report: TaskReport, court: Court, number: int, why: Sequence[str], 
     return replace(report, status=Verdict.NOT_MET if reasons else Verdict.MET, reasons=tuple(reasons))
 
 
-def _notes(case: Case, k: int) -> tuple[str, ...]:
-    mine = case.points.take(case.steps.task == k) if len(case.which) > 1 else case.points
-    if not len(mine):
-        return ()
-    notes = []
-    if np.isnan(mine.speed_kmh).any():
-        notes.append("speed_derived")
-    if np.isnan(mine.heading_deg).any():
-        notes.append("heading_derived")
-    if not (mine.flags & ACCURATE).any():
-        notes.append("accuracy_unknown")
-    return tuple(notes)
+def _notes(case: Case) -> list[tuple[str, ...]]:
+    """By task, how far the data carries."""
+    task, count = case.steps.task, len(case.which)
+    some = np.bincount(task, minlength=count) > 0
+    found = {
+        "speed_derived": np.bincount(task, np.isnan(case.points.speed_kmh), count) > 0,
+        "heading_derived": np.bincount(task, np.isnan(case.points.heading_deg), count) > 0,
+        "accuracy_unknown": some & (np.bincount(task, case.points.flags & ACCURATE != 0, count) == 0),
+    }
+    return [tuple(note for note, holds in found.items() if holds[k]) for k in range(count)]
 
 
 def _too_coarse(court: Court, case: Case) -> Bools:

@@ -220,7 +220,8 @@ def pairs(table: TaskTable, points: Points, low_ms: Ints, high_ms: Ints) -> tupl
         nothing = np.zeros(0, np.int64)
         return nothing, nothing
     ts_ms = points.ts_ms
-    which = np.flatnonzero((low_ms <= ts_ms.max()) & (high_ms >= ts_ms.min()))
+    which = table.of(points.group[breaks(points)])
+    which = which[(low_ms[which] <= ts_ms.max()) & (high_ms[which] >= ts_ms.min())]
     base = table.slot[which] << 42
     start = np.searchsorted(points.key, base | np.maximum(low_ms[which], 0))
     stop = np.searchsorted(points.key, base | np.maximum(high_ms[which], 0), side="right")

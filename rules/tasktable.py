@@ -7,7 +7,7 @@ import numpy as np
 
 from citywarden.columns import Bools, Floats, Ints
 from citywarden.model.work import Coordinates, Operation, Task
-from rules.points import on_bit
+from rules.points import on_bit, spans
 from rules.raster import Roads
 from rules.worksettings import WorkSettings
 
@@ -27,6 +27,7 @@ class TaskTable:
 
     `low_ms` is the window's start less the tolerance, `high_ms` its end plus the grace, both cut where another task
     of the vehicle on the same road has its own window. `signal`: bit of the equipment that must be on.
+    `by_slot`: the numbers of all tasks by vehicle; those of slot s are `by_slot[begins[s]:begins[s + 1]]`.
     """
 
     tasks: tuple[Task, ...]
@@ -42,9 +43,17 @@ class TaskTable:
     signal: Ints
     collects: Bools
     both_ways: Bools
+    by_slot: Ints
+    begins: Ints
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    def of(self, slots: Ints) -> Ints:
+        """Numbers of the tasks of some vehicles, ascending; a vehicle without any is fine."""
+        slots = slots[slots < len(self.begins) - 1]
+        place, _ = spans(self.begins[slots], self.begins[slots + 1])
+        return np.sort(self.by_slot[place])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +87,7 @@ def task_table(
     road = _ints([network.number[task.lines] for task in tasks])
     start, end = _ints([t.start_ms for t in tasks]), _ints([t.end_ms for t in tasks])
     low, high = _counted(slot, road, start, end, settings)
+    by_slot = np.argsort(slot, kind="stable")
     return TaskTable(
         tasks=tuple(tasks),
         slot=slot,
@@ -92,6 +102,8 @@ def task_table(
         signal=_ints([on_bit(EQUIPMENT[t.operation]) for t in tasks]),
         collects=np.array([t.operation is Operation.COLLECT for t in tasks], np.bool_),
         both_ways=np.array([t.bidirectional for t in tasks], np.bool_),
+        by_slot=by_slot,
+        begins=np.searchsorted(slot[by_slot], np.arange(len(slots) + 1)),
     )
 
 

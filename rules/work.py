@@ -14,16 +14,16 @@ import numpy as np
 from citywarden.columns import Columns, Ints
 from citywarden.model.alert import Finding
 from citywarden.model.work import TaskReport
-from rules.compliance import comply, slot_bands, without
+from rules.compliance import comply, without
+from rules.due import judge_due
 from rules.episodes import changes
 from rules.judgement import judge
-from rules.observation import NEVER, observe, pairs, without_memory
-from rules.points import Points, from_columns
+from rules.observation import NEVER, observe, without_memory
+from rules.points import NONE, Points, from_columns
 from rules.tasktable import VehicleKey
 from rules.vehicles import OFFLINE, Situation, heard_after_all, told, unheard
-from rules.verdicts import Standing, task_episodes
 from rules.worksettings import WorkSettings
-from rules.workstate import FINAL, JUDGED, OPEN, State, replan, start, with_vehicles
+from rules.workstate import State, replan, start, with_vehicles
 
 __all__ = ["Outcome", "State", "WorkSettings", "replan", "reports", "start", "step"]
 
@@ -44,15 +44,13 @@ def step(state: State, columns: Columns | None, now_ms: int) -> Outcome:
     """Take in a batch of kind `vehicle` (None: only time passes) as of `now_ms`."""
     state = replace(state, now_ms=max(now_ms, state.now_ms))
     findings: list[Finding] = []
-    touched = np.zeros(0, np.int64)
+    points, shaken = NONE, np.zeros(0, np.int64)
     if columns is not None and len(columns):
         state, points = _admit(state, columns)
         if len(points):
-            _, task = pairs(state.table, points, state.table.low_ms, state.table.high_ms)
-            touched = np.unique(task)
-            state, findings = _take_in(state, points)
+            state, findings, shaken = _take_in(state, points)
     state, quiet = _listen(state)
-    state, verdicts, reports = _judge_due(state, touched)
+    state, verdicts, reports = judge_due(state, points, shaken)
     return Outcome(state, findings + quiet + verdicts, reports)
 
 
@@ -72,7 +70,7 @@ def catch_up(state: State, vehicles: Sequence[VehicleKey], points: Points, now_m
     state = with_vehicles(state, vehicles)
     slots = np.array([state.slots[key] for key in vehicles], np.int64)
     if len(points):
-        state, _ = _take_in(state, points.regroup(slots[points.group]).ordered())
+        state, _, _ = _take_in(state, points.regroup(slots[points.group]).ordered())
     return step(state, None, now_ms).state
 
 
@@ -90,8 +88,11 @@ def _admit(state: State, columns: Columns) -> tuple[State, Points]:
     return state, points
 
 
-def _take_in(state: State, points: Points) -> tuple[State, list[Finding]]:
-    """Vehicles in order of time go on from where they stood; those with late fixes are gone through anew."""
+def _take_in(state: State, points: Points) -> tuple[State, list[Finding], Ints]:
+    """Vehicles in order of time go on from where they stood; those with late fixes are gone through anew.
+
+    Returns also the numbers of the tasks of these.
+    """
     late = np.unique(points.group[points.ts_ms <= state.memory.heard_ms[points.group]])
     behind = np.zeros(len(state.slots), np.bool_)
     behind[late] = True
@@ -101,10 +102,11 @@ def _take_in(state: State, points: Points) -> tuple[State, list[Finding]]:
         state, found = _observe(state, lot, np.zeros(0, np.int64))
         findings.extend(found)
     if not len(late):
-        return state, sorted(findings, key=_at)
+        return state, sorted(findings, key=_at), late
     anew = state.history.gather(late, np.zeros_like(late), np.full_like(late, NEVER))
     anew = anew.regroup(late[anew.group])
     mine = behind[state.table.slot]
+    shaken = np.flatnonzero(mine)
     state = replace(
         state,
         memory=without_memory(state.memory, late),
@@ -114,7 +116,7 @@ def _take_in(state: State, points: Points) -> tuple[State, list[Finding]]:
     for lot in _lots(anew):
         state, found = _observe(state, lot, np.unique(lot.group))
         findings.extend(found)
-    return state, sorted(findings, key=_at)
+    return state, sorted(findings, key=_at), shaken
 
 
 def _lots(points: Points) -> Iterator[Points]:
@@ -144,7 +146,7 @@ def _observe(state: State, points: Points, anew: Ints) -> tuple[State, list[Find
     for slot in heard_after_all(points, state.memory, state.silent, state.settings):
         base[slot] = tuple(e for e in base.get(slot, ()) if not (e.name == OFFLINE and e.cleared_ms is None))
     seen, silence, memory, first_in = observe(court, points, state.memory, state.first_in)
-    events, carries = comply(court, seen, state.carries, slot_bands(court, len(state.slots)))
+    events, carries = comply(court, seen, state.carries, state.bands)
     episodes = told(Situation(court, state.history, state.vehicles, seen, silence), events, base)
     findings: list[Finding] = []
     for slot, after in episodes.items():
@@ -165,39 +167,3 @@ def _listen(state: State) -> tuple[State, list[Finding]]:
         episodes[slot] = (*episodes.get(slot, ()), episode)
     state = replace(state, episodes=episodes, silent=state.silent | set(new))
     return state, [episode.finding for episode in new.values()]
-
-
-def _judge_due(state: State, touched: Ints) -> tuple[State, list[Finding], list[TaskReport]]:
-    """Judge tasks whose window, or grace, has ended, and again those that got fixes late."""
-    table, now, settle = state.table, state.now_ms, round(state.settings.settle_s * 1000)
-    reached = np.where(now >= table.high_ms + settle, FINAL, np.where(now >= table.end_ms + settle, JUDGED, OPEN))
-    due = (reached > state.stage) & (table.end_ms > state.since_ms)
-    due[touched] |= reached[touched] > OPEN
-    which = np.flatnonzero(due)
-    judged = dict(state.judged)
-    fresh: list[TaskReport] = []
-    for number, one in zip(which.tolist(), judge(state.court, which, state.history, now), strict=True):
-        before = judged.get(table.tasks[number].id)
-        if before is None or before.report != one.report:
-            fresh.append(one.report)
-        judged[table.tasks[number].id] = one
-    due_ms = np.minimum(table.start_ms + round(state.settings.no_show_s * 1000), table.end_ms)
-    awaited = (now >= due_ms + settle) & (state.first_in > due_ms) & (due_ms > state.since_ms)
-    shown_up = np.where(awaited, np.where(state.first_in < NEVER, 2, 1), 0)
-    changed = np.union1d(which, np.flatnonzero(shown_up != state.shown_up))
-    state = replace(state, judged=judged, stage=np.maximum(state.stage, reached), shown_up=shown_up)
-    work = dict(state.work)
-    findings: list[Finding] = []
-    for number in changed.tolist():
-        task = table.tasks[number].id
-        standing = Standing(
-            number,
-            bool(awaited[number]),
-            int(state.first_in[number]),
-            judged.get(task),
-            bool(reached[number] == FINAL),
-        )
-        new = task_episodes(state.court, standing, state.history)
-        findings.extend(changes(work.get(task, ()), new))
-        work[task] = new
-    return replace(state, work=work), findings, fresh

@@ -8,7 +8,7 @@ import numpy as np
 from citywarden.columns import Ints
 from citywarden.model.work import Task, Zone
 from rules.areas import Areas, areas
-from rules.compliance import Carries, fresh_carries, grown_carries
+from rules.compliance import Carries, SlotBands, fresh_carries, grown_carries, slot_bands
 from rules.episodes import Episode
 from rules.examination import Court
 from rules.judgement import Judged
@@ -20,6 +20,29 @@ from rules.worksettings import WorkSettings
 OPEN, JUDGED, FINAL = 0, 1, 2
 """How far a task is judged: not yet, at the end of its window, after its grace."""
 
+NEVER_LOOKED = -(1 << 62)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turns:
+    """Moments at which a task can be judged, or its vehicle is missing: ascending `at_ms`, and the `task` of each."""
+
+    at_ms: Ints
+    task: Ints
+
+    def between(self, after_ms: int, until_ms: int) -> Ints:
+        """Tasks of the moments in (after_ms, until_ms]; several times where it has several."""
+        low, high = np.searchsorted(self.at_ms, [after_ms, until_ms], "right")
+        return self.task[low:high]
+
+
+def turns_of(table: TaskTable, settings: WorkSettings) -> Turns:
+    """The moments of all tasks: end of the window, of the grace, and when its vehicle has to have been there."""
+    awaited = np.minimum(table.start_ms + round(settings.no_show_s * 1000), table.end_ms)
+    at_ms = np.concatenate([table.end_ms, table.high_ms, awaited]) + round(settings.settle_s * 1000)
+    order = np.argsort(at_ms, kind="stable")
+    return Turns(at_ms[order], order % max(len(table), 1))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
@@ -28,6 +51,7 @@ class State:
     `since_ms`: nothing is said of windows that ended before it. `vehicles`: key of each slot. By task number:
     `first_in` (ms of the first fix in the buffer), `stage` (how far it is judged), `shown_up` (0 in time or not due,
     1 missing, 2 late). `episodes` by slot, `work` and `judged` by task id. `silent`: slots that are offline.
+    `turns`: when time alone changes something of a task, which has been looked at up to `looked_ms`.
     """
 
     settings: WorkSettings
@@ -39,6 +63,9 @@ class State:
     areas: Areas
     network: Network
     table: TaskTable
+    turns: Turns
+    looked_ms: int
+    bands: SlotBands
     history: History
     memory: Memory
     carries: Carries
@@ -66,6 +93,7 @@ def start(tasks: Sequence[Task], zones: Sequence[Zone], settings: WorkSettings, 
 
     To take up work in progress, start at an earlier `now_ms` and step through what the store has since then.
     """
+    table = task_table((), {}, EMPTY_NETWORK, settings)
     state = State(
         settings=settings,
         since_ms=now_ms,
@@ -75,7 +103,10 @@ def start(tasks: Sequence[Task], zones: Sequence[Zone], settings: WorkSettings, 
         zones=(),
         areas=areas(()),
         network=EMPTY_NETWORK,
-        table=task_table((), {}, EMPTY_NETWORK, settings),
+        table=table,
+        turns=turns_of(table, settings),
+        looked_ms=NEVER_LOOKED,
+        bands=slot_bands(table, 0),
         history=History(),
         memory=blank(0),
         carries=fresh_carries(0),
@@ -112,10 +143,13 @@ def replan(state: State, tasks: Sequence[Task], zones: Sequence[Zone], now_ms: i
         areas=state.areas if tuple(zones) == state.zones else areas(zones),
         network=network,
         table=table,
+        turns=turns_of(table, state.settings),
+        looked_ms=NEVER_LOOKED,
+        bands=slot_bands(table, len(state.slots)),
         first_in=_carried(state.first_in, old, NEVER),
         stage=_carried(state.stage, old, OPEN),
         shown_up=_carried(state.shown_up, old, 0),
-        judged={name: one for name, one in state.judged.items() if name in kept},
+        judged={name: replace(one, tail=None) for name, one in state.judged.items() if name in kept},
         work={name: some for name, some in state.work.items() if name in kept},
         history=state.history.since(oldest) if len(state.history) else state.history,
         episodes={slot: recent for slot, some in state.episodes.items() if (recent := _recent(some, oldest))},
@@ -140,6 +174,7 @@ def with_vehicles(state: State, keys: Iterable[VehicleKey]) -> State:
         vehicles=(*state.vehicles, *new),
         memory=grown_memory(state.memory, count),
         carries=grown_carries(state.carries, count),
+        bands=slot_bands(state.table, count),
     )
 
 
