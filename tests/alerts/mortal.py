@@ -44,7 +44,7 @@ async def live(folder: Path, url: str, die_after: int) -> None:
         for i, (level, subject) in list(enumerate(story()))[front.position().get(0, 0) :]:
             now_ms = clock_ms()
             await busy.apply([finding(level, now_ms, subject)], now_ms, {0: i + 1})
-        assert await courier.drain(20)
+        assert await courier.drain(60)
 
 
 def life(folder: Path, url: str, die_after: int) -> int:

@@ -22,7 +22,7 @@ async def run(folder: Path, url: str, *die_after: int) -> list[int]:
         sys.executable, "-m", "tests.alerts.mortal", str(folder), url, *map(str, die_after),
         cwd=ROOT, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    said, _ = await asyncio.wait_for(child.communicate(), 120)
+    said, _ = await asyncio.wait_for(child.communicate(), 600)
     return [int(word) for word in said.split()]
 
 

@@ -16,12 +16,12 @@ async def test_the_receiver_shows_what_a_dispatcher_gets(tmp_path: Path) -> None
         async with delivering(desk(file_engine(tmp_path), where), where) as (front, courier):
             for i, level in enumerate(["major", "critical", "ok"]):
                 await front.apply([finding(level, NOW_MS + i)], NOW_MS + i, {})
-            assert await courier.drain(5)
+            assert await courier.drain(60)
             newest = receiver.messages[-1]
             delivery = front.desk.history(str(newest.body["id"]))
             assert len(delivery) == 3
             await courier.replay(newest.id)
-            assert await courier.drain(5)
+            assert await courier.drain(60)
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.post(url, json={"forged": True})).status_code == 401
             told = (await client.get(url)).json()

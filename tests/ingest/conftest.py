@@ -9,7 +9,7 @@ import pytest
 
 from ingest.broker import EmbeddedBroker
 from ingest.endpoint import Endpoint
-from tests.brokers import MOSQUITTO, mosquitto
+from tests.brokers import MOSQUITTO, free_port, mosquitto
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,9 @@ class Site:
 
 @asynccontextmanager
 async def embedded_site(_: Path) -> AsyncIterator[Site]:
-    async with EmbeddedBroker() as first:
-        broker = EmbeddedBroker(first.port, first.v5_port)
-        await first.stop()
-        await broker.start()
-        try:
-            yield Site(broker.endpoint, broker.v5_endpoint, broker.stop, broker.start, keeps_sessions=False)
-        finally:
-            await broker.stop()
+    # At ports of our own choice, so that it is at the same ones when it is started again.
+    async with EmbeddedBroker(free_port(), free_port()) as broker:
+        yield Site(broker.endpoint, broker.v5_endpoint, broker.stop, broker.start, keeps_sessions=False)
 
 
 @asynccontextmanager

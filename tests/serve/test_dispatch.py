@@ -29,7 +29,7 @@ async def serving(folder: Path) -> AsyncIterator[tuple[AsyncClient, str]]:
         async with delivering(desk(file_engine(folder), where), where) as (front, courier):
             now_ms = clock_ms()
             [raised] = await front.apply([finding("major", now_ms - MINUTE_MS)], now_ms, {})
-            assert await courier.drain(10)
+            assert await courier.drain(60)
             dispatch = DispatchDesk(front, courier, clock_ms, ZoneInfo("Asia/Shanghai"))
             api = build_api(sources(alerts=front, dispatch=dispatch, now_ms=clock_ms))
             async with AsyncClient(transport=ASGITransport(api), base_url="http://citywarden") as http:
@@ -85,7 +85,7 @@ async def test_deliveries_are_listed_and_repeated(tmp_path: Path) -> None:
 
 async def test_silences_are_made_listed_and_ended(tmp_path: Path) -> None:
     async with serving(tmp_path) as (http, alert):
-        wanted = {"ends_at": timestamp(clock_ms() + MINUTE_MS), "by": "Li", "why": "works", "subject": "g*"}
+        wanted = {"ends_at": timestamp(clock_ms() + 60 * MINUTE_MS), "by": "Li", "why": "works", "subject": "g*"}
         made = await http.post("/api/v1/silences", json=wanted)
         assert (made.status_code, made.json()["subject"]) == (201, ["g*"])
         assert (await http.get("/api/v1/silences")).json()["items"] == [made.json()]
@@ -107,7 +107,7 @@ async def test_measures_tell_how_alerts_are_worked_off(tmp_path: Path) -> None:
         found = (await http.get("/api/v1/alerts/measures")).json()
         assert (found["raised"], found["open_by_age"]["15m"]) == (1, 1)
         assert found["to_acknowledge"]["count"] == 1
-        assert 60 <= found["to_acknowledge"]["median_s"] < 120
+        assert 60 <= found["to_acknowledge"]["median_s"] < 600
         assert found["to_resolve"] == {"count": 0, "median_s": None, "p90_s": None, "longest_s": None}
         assert found["noisiest"] == [{"rule": "gas.methane", "raised": 1}]
         [district] = found["districts"]
@@ -151,7 +151,7 @@ async def test_a_silence_is_tried_before_it_is_made(tmp_path: Path) -> None:
 
         assert await fitting(rule="gas.*", severity="major") == await fitting() == [alert]
         assert await fitting(severity="critical") == await fitting(up_to="minor") == await fitting(kind="vehicle") == []
-        wanted = {"ends_at": timestamp(clock_ms() + MINUTE_MS), "why": "works", "rule": "gas.*", "up_to": "minor"}
+        wanted = {"ends_at": timestamp(clock_ms() + 60 * MINUTE_MS), "why": "works", "rule": "gas.*", "up_to": "minor"}
         made = (await http.post("/api/v1/silences", json=wanted)).json()
         assert (made["severity"], made["up_to"]) == ("info", "minor")
         assert (await http.get(f"/api/v1/silences/{made['id']}")).json() == made

@@ -281,7 +281,7 @@ async def main():
 asyncio.run(main())
 """
     run = await asyncio.to_thread(
-        subprocess.run, [*script(body), str(tmp_path / "s.duckdb")], capture_output=True, text=True, timeout=120
+        subprocess.run, [*script(body), str(tmp_path / "s.duckdb")], capture_output=True, text=True, timeout=600
     )
     assert run.stdout.startswith("unavailable: "), run
     assert run.stdout.endswith("True True\n"), run

@@ -78,7 +78,7 @@ class Fake:
 
 @contextlib.asynccontextmanager
 async def fake(
-    script: Script, answer_s: float = 10.0, compress: bool = False
+    script: Script, answer_s: float = 60.0, compress: bool = False
 ) -> AsyncIterator[tuple[Fake, InfluxStore]]:
     one = Fake(script)
     server = await asyncio.start_server(one.visit, "127.0.0.1", 0)
