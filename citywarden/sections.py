@@ -175,13 +175,15 @@ class ApiSettings(_Section):
 
 class AccessSettings(_Section):
     """`login`: who has to log in: `auto` everybody but on a loopback address, `always` everybody. `proxies`: addresses
-    of reverse proxies whose X-Forwarded-For and -Proto are believed (loopback's always are).
+    of reverse proxies whose X-Forwarded-For and -Proto are believed (loopback's always are). `audit_days`: how long
+    the record of changes is kept, 0 for ever.
     """
 
     login: Literal["auto", "always"] = "auto"
     session_idle_h: Annotated[float, Field(gt=0, le=24 * 30)] = 12.0
     session_days: Annotated[float, Field(gt=0, le=366)] = 7.0
     proxies: tuple[str, ...] = ()
+    audit_days: Annotated[int, Field(ge=0, le=36_600)] = 1095
 
 
 class CasesSettings(_Section):

@@ -5,21 +5,24 @@ import json
 from collections.abc import Sequence
 from dataclasses import astuple, replace
 
-from sqlalchemy import Connection, Engine, insert, or_, select
+from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from citywarden.access import tables
-from citywarden.model.access import AuditEntry, AuditQuery, Chain
+from citywarden.model.access import AuditEntry, AuditQuery, Chain, Head
 from citywarden.model.errors import Unavailable
 from citywarden.model.identity import AuditNote
 from citywarden.model.page import Page
+from citywarden.model.wire import timestamp
 
 START = "0" * 64
 """What the first entry follows."""
 TRIES = 50
 """Writers that may come first before one gives up."""
 DETAIL = 4000
+CUT, CUTTER = "audit.cut", "server"
+"""The entry that says which ones were cut for their age, and who writes it."""
 _t = tables.audit
 
 
@@ -86,15 +89,52 @@ def find(connection: Connection, query: AuditQuery) -> Page[AuditEntry]:
     return Page(page, str(page[-1].number) if len(entries) > query.limit else None)
 
 
-def verify(connection: Connection) -> Chain:
-    """Check every digest. Entries cut off at the end show only against a head noted before."""
-    previous, count = START, 0
+def head(connection: Connection) -> Head | None:
+    """The last entry; None while there is none."""
+    row = connection.execute(select(_t.c.number, _t.c.digest).order_by(_t.c.number.desc()).limit(1)).first()
+    return None if row is None else Head(row.number, row.digest)
+
+
+def cut(connection: Connection, before_ms: int, now_ms: int) -> int:
+    """Take out the entries from before a time, and say so in an entry that holds the digest of the last of them: what
+    is left is checked against that. The newest entry stays. Returns the number of the first that is left, 0 when
+    nothing was cut.
+    """
+    young = connection.scalar(select(func.min(_t.c.number)).where(_t.c.at_ms >= before_ms))
+    first = young if young is not None else connection.scalar(select(func.max(_t.c.number)))
+    old = _t.c.number < (first or 0)
+    last = connection.execute(select(_t).where(old).order_by(_t.c.number.desc()).limit(1)).mappings().first()
+    if last is None or first is None:
+        return 0
+    count = connection.scalar(select(func.count()).where(old))
+    said = f"{count} entries up to number {last['number']}, of {timestamp(last['at_ms'])}"
+    add(connection, [AuditNote(now_ms, CUTTER, None, CUT, last["digest"], said)])
+    connection.execute(delete(_t).where(old))
+    return int(first)
+
+
+def verify(connection: Connection, noted: Sequence[Head] = ()) -> Chain:
+    """Check every digest. Entries cut off at the end show only against a head `noted` elsewhere."""
+    previous, count, number, first = "", 0, 0, 0
+    base, cuts, sought = START, set[str](), {one.digest: one for one in noted}
     for row in connection.execute(select(_t).order_by(_t.c.number)).mappings():
         entry = entry_of(row)
+        if not count:
+            base = previous = entry.previous
+            first = entry.number
         if entry.previous != previous or entry.digest != digest_of(previous, entry.note):
-            return Chain(count, previous, entry.number)
-        previous, count = entry.digest, count + 1
-    return Chain(count, previous)
+            return Chain(count, previous, entry.number, number, noted=len(noted))
+        if entry.note.action == CUT:
+            cuts.add(entry.note.subject)
+        sought.pop(entry.digest, None)
+        previous, count, number = entry.digest, count + 1, entry.number
+    if base not in (START, *cuts):
+        return Chain(count, previous, first, number, noted=len(noted))
+    cut_to = first - 1 if base != START else 0
+    sought.pop(base, None)
+    lost = [one for one in sought.values() if not 0 < one.number <= cut_to]
+    lost.sort(key=lambda one: one.number)
+    return Chain(count, previous or START, None, number, cut_to, len(noted), lost[0] if lost else None)
 
 
 def entry_of(row: RowMapping) -> AuditEntry:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from citywarden.access import audit, sessions, tokens, tries, users
+from citywarden.access.heads import Heads
 from citywarden.access.passwords import Passwords, generate, weakness
 from citywarden.access.sessions import Terms
 from citywarden.model.access import (
@@ -15,6 +16,7 @@ from citywarden.model.access import (
     AuditQuery,
     Chain,
     Denied,
+    Head,
     NewToken,
     NewUser,
     SessionNote,
@@ -33,14 +35,16 @@ R = TypeVar("R")
 class Desk:
     """Who may come in, in the server's database. What `who` does is recorded; what `who` may not raises Forbidden.
 
-    `unit_of`: the whole name of a unit that people call by a part of it.
+    `unit_of`: the whole name of a unit that people call by a part of it; `heads`: where the ends of the record are
+    noted beside the database.
     """
 
     def __init__(
         self, engine: Engine, passwords: Passwords | None = None, terms: Terms | None = None,
-        unit_of: Callable[[str], str] = str.strip,
+        unit_of: Callable[[str], str] = str.strip, heads: Heads | None = None,
     ) -> None:  # fmt: skip
         self.engine = engine
+        self.heads = heads
         self._unit_of = unit_of
         self.passwords = passwords or Passwords()
         self.terms = terms or Terms()
@@ -247,8 +251,24 @@ class Desk:
     def find(self, query: AuditQuery) -> Page[AuditEntry]:
         return self._do(lambda c: audit.find(c, query))
 
-    def verify(self) -> Chain:
-        return self._do(audit.verify)
+    def verify(self, noted: Sequence[Head] = ()) -> Chain:
+        """Check the whole record, against the heads noted in the file too. Raises CitywardenError."""
+        heads = [*noted, *(self.heads.read() if self.heads else ())]
+        return self._do(lambda c: audit.verify(c, heads))
+
+    def note_head(self, now_ms: int) -> Head | None:
+        """Note the present end of the record outside the database; returns it, None where there is no record yet."""
+        head = self._do(audit.head)
+        if head is not None and self.heads is not None:
+            self.heads.note(head, now_ms)
+        return head
+
+    def cut(self, before_ms: int, now_ms: int) -> int:
+        """Take out what is older, see `audit.cut`. The heads of what is gone are forgotten, too."""
+        first = self._do(lambda c: audit.cut(c, before_ms, now_ms))
+        if first and self.heads is not None:
+            self.heads.forget(first)
+        return first
 
     def _do(self, work: Callable[[Connection], R]) -> R:
         try:

@@ -15,7 +15,7 @@ NAME = re.compile(r"[\w.@-]{1,64}")
 """Letters of any script, digits and `_.@-`: no colon, which marks names that are no user's (`token:`, `cli:`)."""
 TENANT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 LONGEST_UNIT = 200
-RESERVED = frozenset({"local", "api"})
+RESERVED = frozenset({"local", "api", "server", "setup"})
 _t = tables.user
 
 

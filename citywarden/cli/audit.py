@@ -9,7 +9,7 @@ import click
 
 from citywarden.access.desk import Desk
 from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
-from citywarden.model.access import AuditEntry, AuditQuery
+from citywarden.model.access import AuditEntry, AuditQuery, Head
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
 from citywarden.serve.reception import access_desk
@@ -29,16 +29,21 @@ PAGE = 1000
 @click.option(
     "--verify", is_flag=True, help="Check that nothing was changed or taken out; ends with 1 if something was."
 )
+@click.option(
+    "--head", "heads", multiple=True, metavar="[NUMBER:]DIGEST",
+    help="With --verify: an end of the record that was noted elsewhere, and has to be in it still.",
+)  # fmt: skip
 @configured
 @as_json
 def command(
-    limit: int, as_csv: bool, verify: bool, config: Path | None, data: Path | None, as_json: bool, **asked: str | None
-) -> None:
+    limit: int, as_csv: bool, verify: bool, heads: tuple[str, ...], config: Path | None, data: Path | None,
+    as_json: bool, **asked: str | None,
+) -> None:  # fmt: skip
     """Every change, newest first: who did what, and when."""
     settings = settings_of(config, data)
     desk = access_desk(settings)
-    if verify:
-        _verify(desk, as_json)
+    if verify or heads:
+        _verify(desk, [_head(text) for text in heads], as_json)
         return
     query = AuditQuery(
         _moment(asked["since"], settings, "--since"),
@@ -62,16 +67,34 @@ def command(
     print_table(f"{len(entries)} entries", ("#", "at", "by", "action", "subject", "detail", "from"), rows)
 
 
-def _verify(desk: Desk, as_json: bool) -> None:
-    chain = desk.verify()
+def _verify(desk: Desk, noted: list[Head], as_json: bool) -> None:
+    chain = desk.verify(noted)
     if as_json:
-        print_json({"ok": chain.broken is None, "entries": chain.entries, "head": chain.head, "broken": chain.broken})
-    elif chain.broken is None:
-        click.echo(f"{chain.entries} entries, none changed or taken out; the last one's digest is {chain.head}")
-    else:
+        print_json({
+            "ok": chain.whole, "entries": chain.entries, "number": chain.number, "head": chain.head,
+            "broken": chain.broken, "cut": chain.cut, "noted": chain.noted,
+            "lost": None if chain.lost is None else str(chain.lost),
+        })  # fmt: skip
+    elif chain.broken is not None:
         click.echo(f"entry {chain.broken} does not follow the {chain.entries} before it", err=True)
-    if chain.broken is not None:
+    elif chain.lost is not None:
+        click.echo(
+            f"the record was cut off or written anew: the head {chain.lost}, noted before, is not in it", err=True
+        )
+    else:
+        cut = f" (those up to {chain.cut} were cut for their age)" if chain.cut else ""
+        against = f"; {chain.noted} heads noted before are all of it" if chain.noted else ""
+        click.echo(f"{chain.entries} entries{cut}, none changed or taken out{against}")
+        click.echo(f"its head, to be noted elsewhere: {chain.number}:{chain.head}")
+    if not chain.whole:
         raise click.exceptions.Exit(1)
+
+
+def _head(text: str) -> Head:
+    try:
+        return Head.parse(text)
+    except ValueError as error:
+        raise click.UsageError(f"--head: {error}", click.get_current_context()) from None
 
 
 def _all(desk: Desk, query: AuditQuery) -> Iterator[AuditEntry]:

@@ -1,5 +1,6 @@
 """Users, sessions, tokens and the record of changes, as the pages, the API and the commands know them."""
 
+import re
 from dataclasses import dataclass
 
 from citywarden.model.errors import CitywardenError
@@ -153,9 +154,39 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the record at some time: an entry's number and digest, `1234:6f1c...`. `number` 0: not told."""
+
+    number: int
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Head":
+        """A head as it is written, or a digest alone. Raises ValueError."""
+        number, _, digest = text.strip().rpartition(":")
+        if not re.fullmatch("[0-9a-f]{64}", digest) or not re.fullmatch("[0-9]*", number):
+            raise ValueError("expected a head such as 1234:6f1c..., or the 64 letters of its digest")
+        return cls(int(number or 0), digest)
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
-    """What checking the whole record found. `broken`: number of the first entry that does not fit, else None."""
+    """What checking the whole record found. `broken`: number of the first entry that does not fit, else None; `number`,
+    `head`: of the last one; `cut`: number of the last one that was cut for its age, 0 for none; `noted`: heads noted
+    elsewhere that were looked for; `lost`: the first of them that is neither in the record nor was cut for its age.
+    """
 
     entries: int
     head: str
     broken: int | None = None
+    number: int = 0
+    cut: int = 0
+    noted: int = 0
+    lost: Head | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.broken is None and self.lost is None

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from citywarden.access import audit, tables
 from citywarden.access.admission import Login, is_loopback
 from citywarden.access.desk import Desk
+from citywarden.access.heads import Heads
 from citywarden.access.reception import Reception
 from citywarden.access.sessions import Terms
 from citywarden.database import connect
@@ -47,7 +48,7 @@ def desk_on(settings: Settings, engine: Engine) -> Desk:
         planned = [category.unit for category in table_of(settings).categories.values() if category.unit]
         return proper(name, [*planned, *desk.units(None)])
 
-    desk = Desk(engine, terms=terms_of(settings), unit_of=unit_of)
+    desk = Desk(engine, terms=terms_of(settings), unit_of=unit_of, heads=Heads(settings.data / "audit.heads"))
     return desk
 
 

@@ -7,7 +7,7 @@ from citywarden.store.contract import Fold
 TAGS = ("tenant", "device", "district")
 """Tags of a device measurement, in this order."""
 
-RECORDS = ("alert", "work", "case", "device")
+RECORDS = ("alert", "work", "case", "device", "audit")
 """What people settle accounts by, and where things stand: kept for years, however long readings are."""
 
 MEASUREMENTS = (*RECORDS, "ingest")

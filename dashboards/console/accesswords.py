@@ -81,6 +81,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "audit_detail": ("详情", "Detail"),
     "chain_ok": ("记录链完整：{n} 条", "The chain is whole: {n} entries"),
     "chain_broken": ("记录链在第 {n} 条断开", "The chain is broken at entry {n}"),
+    "chain_lost": ("记录链被截断：曾记录的第 {n} 条已不在其中", "Cut off: entry {n}, noted before, is gone"),
     "csv_all": ("导出 CSV", "Export CSV"),
     "older_entries": ("更早", "Older"),
     "filter": ("筛选", "Filter"),

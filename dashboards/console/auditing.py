@@ -87,8 +87,12 @@ def _whole(session: Session, chain: Chain | None, shown: dict[str, str]) -> Html
         link = session.link("/admin/audit", **shown, check="1")
         return html('<span><a href="{l}">{t}</a></span>', l=link, t=session.say("check_chain"))
     key, n = ("chain_ok", chain.entries) if chain.broken is None else ("chain_broken", chain.broken)
-    tone = "good" if chain.broken is None else "red"
-    return html('<span class="{c}">{t}</span>', c=tone, t=session.say(key).replace("{n}", str(n)))
+    if chain.broken is None and chain.lost is not None:
+        key, n = "chain_lost", chain.lost.number
+    tone = "good" if chain.whole else "red"
+    told = f"{chain.number}:{chain.head}" if chain.whole and chain.entries else ""
+    return html('<span class="{c}" title="{h}">{t}</span>', c=tone, h=told,
+                t=session.say(key).replace("{n}", str(n)))  # fmt: skip
 
 
 def _body(session: Session, asked: Asked, page: Page[AuditEntry]) -> Html:

@@ -67,3 +67,24 @@ def test_a_forged_record_is_found_out(capsys: pytest.CaptureFixture[str], tmp_pa
     connection.close()
     code, _, err = call(capsys, "audit", "--verify", *where)
     assert (code, "entry 1 does not follow" in err) == (1, True)
+
+
+def test_an_end_that_was_cut_off_shows(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    where = ("--data", tmp_path)
+    for name in ("zhang", "li", "wang"):
+        call(capsys, "user", "add", name, *where)
+    told = json.loads(call(capsys, "audit", "--verify", "--json", *where)[1])
+    head = f"{told['number']}:{told['head']}"
+    assert head in call(capsys, "audit", "--verify", *where)[1]
+    assert call(capsys, "audit", "--verify", "--head", head, *where)[0] == 0
+    assert call(capsys, "audit", "--head", told["head"], *where)[0] == 0
+    assert call(capsys, "audit", "--verify", "--head", "abc", *where)[0] == 2
+    with sqlite3.connect(tmp_path / "citywarden.sqlite") as connection:
+        connection.execute("DELETE FROM audit WHERE number = 3")
+    connection.close()
+    assert call(capsys, "audit", "--verify", *where)[0] == 0, "nothing was noted elsewhere"
+    code, _, err = call(capsys, "audit", "--verify", "--head", head, *where)
+    assert (code, f"the head {head}, noted before, is not in it" in err) == (1, True)
+    (tmp_path / "audit.heads").write_text(f"2026-11-22T08:00:00.000Z {head}\n")
+    code, out, _ = call(capsys, "audit", "--verify", "--json", *where)
+    assert (code, json.loads(out)["ok"], json.loads(out)["lost"]) == (1, False, head)
