@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -41,11 +42,28 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         gc.unfreeze()  # what is settled is taken down too, or modules in C++ complain of leaks as the process ends
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def _visible(text: str) -> str:
+    """The text on one line: what would begin another, colour a terminal or turn the reading round is written out."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 class _Discreet(logging.Formatter):
-    """Hides secrets, also those in a traceback."""
+    """Hides secrets, also those in a traceback. A message is one line, and of a traceback each line is indented, so
+    that nothing in them, a topic or a login, looks like a line of its own.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's own name)
+        record.message = _visible(record.message)
+        return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 (logging's own name)
+        return "\n".join(f"  {_visible(line)}" for line in super().formatException(ei).split("\n"))
 
 
 def log_handler(stream: TextIO | None = None) -> logging.Handler:

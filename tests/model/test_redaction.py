@@ -118,3 +118,21 @@ def test_a_tree_keeps_its_shape() -> None:
     keep_secret("tr33-of-l1fe")
     given = {"url": "x tr33-of-l1fe", "list": ["tr33-of-l1fe", 1, None, {"deep": "tr33-of-l1fe"}], "n": 1.5}
     assert redact_tree(given) == {"url": "x ***", "list": ["***", 1, None, {"deep": "***"}], "n": 1.5}
+
+
+def test_what_a_stranger_said_stays_one_line_of_the_log() -> None:
+    stream = io.StringIO()
+    logger = logging.getLogger("citywarden.test_one_line")
+    logger.propagate = False
+    logger.addHandler(log_handler(stream))
+    forged = "x\r\n2026-11-22 ERROR citywarden: all is lost\x1b[2J\u2028\u202e\x85"
+    logger.warning("MQTT gate: refused connection by %s", forged)
+    try:
+        raise ValueError(forged)
+    except ValueError:
+        logger.exception("failed")
+    lines = stream.getvalue().splitlines()
+    assert "\\r\\n2026-11-22 ERROR" in lines[0]
+    assert "failed" in lines[1]
+    assert all(line.startswith("  ") for line in lines[2:])
+    assert not set(stream.getvalue()) & set("\r\x1b\u2028\u202e\x85")
