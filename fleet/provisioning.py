@@ -6,10 +6,14 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from citywarden.model.device import Device, DeviceKey, Profile
 from citywarden.model.inputs import PROFILE_NAME, check_inputs
 from citywarden.model.kind import Kind, Kinds
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 COLUMNS = ("id", "kind", "tenant", "name", "district", "lat", "lon", "crs", "profile", "owner")
 CRS = ("wgs84", "cgcs2000", "gcj02", "bd09")
@@ -37,17 +41,19 @@ def read_csv(lines: Iterable[str], tenant: str, kinds: Kinds) -> tuple[list[tupl
 
     `tenant` is used where a row names none. A device that stands there twice is a bad row.
     """
+    bad: list[BadRow] = []
     reader = csv.reader(lines)
-    header = next(reader, [])
+    rows = _readable(reader, bad)
+    header = next(rows, [])
     names = [name.strip().lstrip("\ufeff") for name in header]
-    bad = [BadRow(1, name, f"unknown column, expected any of {','.join(COLUMNS)}") for name in names
-           if name not in COLUMNS]  # fmt: skip
+    bad += [BadRow(1, name, f"unknown column, expected any of {','.join(COLUMNS)}") for name in names
+            if name not in COLUMNS]  # fmt: skip
     bad += [BadRow(1, name, "column is missing") for name in ("id", "kind") if name not in names]
     bad += [BadRow(1, name, "stands there twice") for name in sorted({n for n in names if names.count(n) > 1})]
     if bad:
         return [], bad
     devices: dict[DeviceKey, tuple[int, Device]] = {}
-    for row in reader:
+    for row in rows:
         line = reader.line_num
         if not any(cell.strip() for cell in row):
             continue
@@ -62,6 +68,38 @@ def read_csv(lines: Iterable[str], tenant: str, kinds: Kinds) -> tuple[list[tupl
                 bad.append(BadRow(line, "id", f"{device.id!r} stands there twice"))
             devices[device.key] = (line, device)
     return list(devices.values()), bad
+
+
+def decode(data: bytes) -> str:
+    """The text of a file. Raises NotUtf8 with the line where it is another encoding, such as a spreadsheet's GBK."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotUtf8(BadRow(data.count(b"\n", 0, error.start) + 1, "row", NOT_UTF8)) from None
+
+
+NOT_UTF8 = "is not UTF-8; save the file as `CSV UTF-8`, or convert it: iconv -f GB18030 -t UTF-8"
+
+
+class NotUtf8(ValueError):
+    """The file is in another encoding; the argument is the first row that shows it."""
+
+    def __init__(self, row: BadRow) -> None:
+        super().__init__(str(row))
+        self.row = row
+
+
+def _readable(reader: "Reader", bad: list[BadRow]) -> Iterator[list[str]]:
+    """The rows, up to the first that is no CSV at all."""
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            bad.append(BadRow(reader.line_num, "row", f"is no CSV: {error}"))
+            return
+        if row is None:
+            return
+        yield row
 
 
 def parse(cells: Mapping[str, str], kinds: Kinds) -> tuple[Device | None, list[tuple[str, str]]]:
@@ -162,7 +200,10 @@ def _one_of(word: str, allowed: Iterable[str]) -> str:
 
 
 def _degrees(word: str, bound: int) -> float:
-    value = float(word)
+    try:
+        value = float(word)
+    except ValueError:
+        value = float("nan")
     if not -bound <= value <= bound:
         raise ValueError(f"expected -{bound} to {bound} degrees")
     return value

@@ -51,6 +51,9 @@ def command(
     engine.dispose()
     _tell(queued, as_json)
     if how["wait"] and queued.state is not State.DONE:
+        if queued.state.outstanding:
+            still = f"still {queued.state.value} after {float(str(how['wait'])):g} s; it is tried until it expires"
+            click.echo(f"citywarden: {queued.id}: {still}", err=True)
         raise click.exceptions.Exit(1)
 
 

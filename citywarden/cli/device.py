@@ -9,7 +9,7 @@ import click
 
 from citywarden.cli.devicefile import export, import_devices
 from citywarden.cli.enrolling import CredentialsFile, Office, Showing, find, office, shown
-from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import HalfDone
 from citywarden.model.wire import timestamp
@@ -35,13 +35,19 @@ command.add_command(export)
 
 @command.command("add")
 @ID
-@click.option("--kind", required=True)
+@click.option("--kind", required=True, help="One of `citywarden kinds`.")
 @TENANT
-@click.option("--name", default="")
+@click.option("--name", default="", help="What people call it.")
 @click.option("--district", default="")
-@click.option("--lat")
-@click.option("--lon")
-@click.option("--crs", type=click.Choice(provisioning.CRS), default="wgs84", show_default=True)
+@click.option("--lat", metavar="DEGREES", help="Where it stands; with --lon.")
+@click.option("--lon", metavar="DEGREES")
+@click.option(
+    "--crs",
+    type=click.Choice(provisioning.CRS),
+    default="wgs84",
+    show_default=True,
+    help="Datum of that position, and of those the device sends.",
+)
 @click.option("--profile", help="name=value;name=value, or a JSON object.")
 @click.option("--owner", default="", help="Unit that looks after it.")
 @click.option("--claim", is_flag=True, help="Give no password now: the device claims its own, once.")
@@ -111,23 +117,24 @@ async def _rotate(settings: Settings, device: str, kind: str | None, tenant: str
 
 
 @command.command("list")
-@KIND
-@TENANT
+@click.option("--kind", help="Only this kind.")
+@click.option("--tenant", help="Only this tenant.")
+@click.option("--district", help="Only this district.")
 @configured
 @as_json
-def list_devices(kind: str | None, tenant: str | None, config: Path | None, data: Path | None, as_json: bool) -> None:
-    """List devices."""
+def list_devices(config: Path | None, data: Path | None, as_json: bool, **wanted: str | None) -> None:
+    """List devices of every tenant, kind and district, or of one."""
 
     async def read() -> list[Device]:
         async with office(settings_of(config, data)) as opened:
             return sorted(opened.registry.all(), key=lambda d: d.key)
 
-    found = [d for d in asyncio.run(read()) if kind in (None, d.kind) and tenant in (None, d.tenant)]
+    found = [d for d in asyncio.run(read()) if all(w in (None, getattr(d, name)) for name, w in wanted.items())]
     if as_json:
         print_json({"items": [_body(d) for d in found], "next": None})
         return
     rows = [(d.tenant, d.kind, d.id, d.name, d.district, d.owner, "" if d.enabled else "disabled") for d in found]
-    print_table(f"{len(found)} devices", ("tenant", "kind", "id", "name", "district", "owner", "state"), rows)
+    print_table(said(len(found), "device"), ("tenant", "kind", "id", "name", "district", "owner", "state"), rows)
 
 
 @command.command("show")

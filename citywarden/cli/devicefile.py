@@ -1,18 +1,19 @@
 """`citywarden device import` and `export`: many devices at once, as CSV."""
 
 import asyncio
+import io
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 from rich.console import Console
 from rich.progress import Progress, track
 
 from citywarden.cli.enrolling import CredentialsFile, Office, office
-from citywarden.cli.options import as_json, configured, print_json, settings_of
+from citywarden.cli.options import as_json, configured, print_json, said, settings_of
 from citywarden.model.credential import Credential
 from citywarden.model.device import Device
 from citywarden.sections import Settings
@@ -21,35 +22,42 @@ from ingest.kinds import all_kinds
 
 
 @click.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--credentials", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.csv",
               help="Write every device's login and password to this new file, once.")  # fmt: skip
 @click.option("--claim", is_flag=True, help="Give no passwords now: each device claims its own, once.")
 @configured
 @as_json
 def import_devices(
-    file: TextIO, credentials: Path | None, claim: bool, config: Path | None, data: Path | None, as_json: bool
+    file: BinaryIO, credentials: Path | None, claim: bool, config: Path | None, data: Path | None, as_json: bool
 ) -> None:
     """Register the devices of a CSV file: all of them, or none and every bad row named."""
     settings = settings_of(config, data)
     devices, bad = _read(file, settings)
     count = asyncio.run(_import(settings, devices, bad, credentials, claim))
     if bad:
-        for row in sorted(bad, key=lambda row: row.line):
+        bad.sort(key=lambda row: row.line)
+        for row in bad:
             click.echo(str(row), err=True)
         if as_json:
             print_json({"imported": 0, "bad": [asdict(row) for row in bad]})
+        else:
+            click.echo(f"registered nothing: {said(len(bad), 'problem')} in {file.name}")
         raise click.exceptions.Exit(1)
     if as_json:
         print_json({"imported": len(devices), "bad": [], "credentials": str(credentials) if count else None})
         return
-    click.echo(f"registered {len(devices)} devices")
+    click.echo(f"registered {said(len(devices), 'device')}")
     if count:
         click.echo(f"{count} passwords written to {credentials}; they are kept nowhere else")
 
 
-def _read(file: TextIO, settings: Settings) -> tuple[list[tuple[int, Device]], list[provisioning.BadRow]]:
-    lines: Sequence[str] = list(file)
+def _read(file: BinaryIO, settings: Settings) -> tuple[list[tuple[int, Device]], list[provisioning.BadRow]]:
+    try:
+        text = provisioning.decode(file.read())
+    except provisioning.NotUtf8 as other:
+        return [], [other.row]
+    lines: Sequence[str] = io.StringIO(text, newline="").readlines()
     watched = track(lines, f"reading {file.name}", disable=not sys.stderr.isatty(), transient=True)
     return provisioning.read_csv(watched, settings.tenant, all_kinds())
 

@@ -2,8 +2,9 @@
 
 import io
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +12,7 @@ import segno
 
 from citywarden.model.credential import Credential, rights_of
 from citywarden.model.errors import CitywardenError
+from citywarden.model.kind import JsonScalar
 
 CSV_HEADER = "login,client_id,password"
 SNIPPETS = ("python", "mosquitto", "esp32")
@@ -18,12 +20,15 @@ SNIPPETS = ("python", "mosquitto", "esp32")
 
 @dataclass(frozen=True, slots=True)
 class Handout:
-    """A credential and the broker it is for. `url`: what a device connects to, mqtt:// or mqtts://."""
+    """A credential and the broker it is for. `url`: what a device connects to, mqtt:// or mqtts://. `example`: what a
+    device of its kind measures, by field.
+    """
 
     credential: Credential
     host: str
     port: int
     tls: bool = False
+    example: Mapping[str, JsonScalar] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -55,9 +60,11 @@ class Handout:
 
     def snippet(self, language: str) -> str:
         """Client code that works as it stands. Raises KeyError for a language not in SNIPPETS."""
+        example = json.dumps(dict(self.example))
         values = {
             "HOST": self.host, "PORT": str(self.port), "USER": self.credential.login,
             "PASSWORD": self.credential.password, "CLIENT": self.credential.client_id, "TOPIC": self.topic,
+            "PYTHON": repr(dict(self.example)), "SHELL": shlex.quote(example), "C": example,
         }  # fmt: skip
         text = _TEXTS[language][self.tls]
         for name, value in values.items():
@@ -130,12 +137,12 @@ client.on_message = lambda c, _, m: print("command", m.payload)
 client.connect("@HOST@", @PORT@)
 client.loop_start()
 while True:
-    reading = {"ts": int(time.time() * 1000)}  # and the fields of the kind: citywarden kinds
-    client.publish("@TOPIC@/telemetry", json.dumps(reading), qos=1)
+    measured = @PYTHON@  # yours in their place; fields, units and ranges: citywarden kinds
+    client.publish("@TOPIC@/telemetry", json.dumps({"ts": int(time.time() * 1000), **measured}), qos=1)
     time.sleep(60)
 """
 _MOSQUITTO = """mosquitto_pub -h '@HOST@' -p @PORT@ @TLS@-i '@CLIENT@' -u '@USER@' -P '@PASSWORD@' -q 1 \\
-  -t '@TOPIC@/telemetry' -m '{"battery_v": 3.6}'
+  -t '@TOPIC@/telemetry' -m @SHELL@
 """
 _ESP32 = """// PubSubClient by Nick O'Leary; WiFi is connected before this.
 #include <@NET@.h>
@@ -148,13 +155,19 @@ void onCommand(char *topic, byte *payload, unsigned int length) { /* act, then p
 
 void connectMqtt() {
 @TLS@  mqtt.setServer("@HOST@", @PORT@);
+  mqtt.setBufferSize(1024);  // a command does not fit into the 256 bytes it has by itself
   mqtt.setCallback(onCommand);
   while (!mqtt.connect("@CLIENT@", "@USER@", "@PASSWORD@", "@TOPIC@/status", 1, true, "offline", false)) delay(2000);
   mqtt.publish("@TOPIC@/status", "online", true);
   mqtt.subscribe("@TOPIC@/command", 1);
 }
 
-void report(const char *json) { mqtt.publish("@TOPIC@/telemetry", json); }
+void report(const char *json) { mqtt.publish("@TOPIC@/telemetry", json); }  // such as @C@
+
+void keepConnected() {  // call it in every loop()
+  if (!mqtt.connected()) connectMqtt();
+  mqtt.loop();
+}
 """
 
 

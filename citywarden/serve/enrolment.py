@@ -7,16 +7,19 @@ something (disable, remove) counts here at once, and what the broker has not bee
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
-from citywarden.model.credential import Credential, claim_login, is_claim_login, login_of
+from citywarden.model.credential import Credential, claim_login, is_claim_login, key_of, login_of
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError, HalfDone
+from citywarden.model.kind import JsonScalar, Scene
 from citywarden.provision.book import Book, Issued, Pending
 from citywarden.provision.contract import Grant, Provisioner, account_of
 from citywarden.provision.difference import Difference, Fault, compare
 from citywarden.provision.handout import Handout
 from citywarden.provision.password import digest, generate
 from ingest.endpoint import Endpoint
+from ingest.kinds import all_kinds
 from ingest.registry import Registry
 
 NO_PROVISIONER = 'no broker is told about devices: set [provisioner] kind, or [mqtt] devices = "credentials"'
@@ -75,7 +78,20 @@ class Enrolment:
 
     def handout(self, credential: Credential) -> Handout:
         """A credential with the broker that devices are told to connect to."""
-        return Handout(credential, self.endpoint.host, self.endpoint.port, self.endpoint.tls is not None)
+        endpoint = self.endpoint
+        return Handout(
+            credential, endpoint.host, endpoint.port, endpoint.tls is not None, self._example(credential.login)
+        )
+
+    def _example(self, login: str) -> Mapping[str, JsonScalar]:
+        """What the device of this login would measure on a quiet night."""
+        key = key_of(login)
+        device = None if key is None else self.registry.find(key)
+        kind = None if device is None else all_kinds().get(device.kind)
+        if device is None or kind is None:
+            return {}
+        measured = kind.sample(Scene(Random(0), device, self._clock_ms(), dark=True))
+        return {name: value for name, value in measured.items() if value != ""}
 
     def facts(self, credential: Credential) -> dict[str, object]:
         """The same, as other programs read it."""

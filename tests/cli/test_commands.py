@@ -54,6 +54,25 @@ def test_one_bad_row_imports_nothing(capsys: pytest.CaptureFixture[str], folder:
     assert json.loads(call(capsys, "device", "list", "--json")[1])["items"] == []
 
 
+def test_a_file_of_another_encoding_is_named_with_its_line(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    file = folder / "devices.csv"
+    file.write_bytes("id,kind,name\nG1,gas,x\nG2,gas,燃气井\n".encode("gb18030"))
+    code, out, err = call(capsys, "device", "import", file)
+    assert (code, out) == (1, f"registered nothing: 1 problem in {file}\n")
+    assert err.startswith("line 3: row: is not UTF-8; save the file as `CSV UTF-8`")
+    file.write_text("id,kind,name\nG1,gas,x\nG2,gas,燃气井\n", encoding="utf-8-sig")
+    assert call(capsys, "device", "import", file)[:2] == (0, "registered 2 devices\n")
+
+
+def test_a_device_is_shown_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    profile = "nominal_power_w=150;interval_s=60"
+    call(capsys, "device", "add", "L1", "--kind", "streetlight", "--district", "Futian", "--profile", profile)
+    shown = dict(line.split(maxsplit=1) for line in call(capsys, "device", "show", "L1")[1].splitlines() if " " in line)
+    assert (shown["profile"], shown["enabled"], shown["lat"]) == ("interval_s=60; nominal_power_w=150", "yes", "-")
+    assert "1 device" in call(capsys, "device", "list", "--district", "Futian")[1]
+    assert "L1" not in call(capsys, "device", "list", "--district", "Luohu")[1]
+
+
 def test_a_device_is_added_switched_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "device", "add", "G1", "--kind", "gas", "--district", "Futian")[0] == 0
     assert call(capsys, "device", "add", "G1", "--kind", "gas")[::2] == (1, "citywarden: already registered: G1\n")

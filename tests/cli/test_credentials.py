@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import json
+import shlex
 import stat
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,13 +14,19 @@ from sqlalchemy import update
 from citywarden.cli import run
 from citywarden.cli.running import wall_ms
 from citywarden.cli.simulate import play_city
+from citywarden.log.contract import Slice
 from citywarden.model.credential import Credential, login_of
+from citywarden.model.device import Device
+from citywarden.model.kind import JsonScalar
+from citywarden.model.message import RawMessage
 from citywarden.provision.contract import Grant, account_of
 from citywarden.provision.embedded import EmbeddedAccounts
 from citywarden.provision.handout import SNIPPETS, Handout, csv_lines, qr, read_csv
 from citywarden.provision.tables import accounts
 from citywarden.serve.tables import open_database
 from fleet.city import Size, city
+from ingest.decode import Decoder
+from tests.builders import KINDS
 from tests.provision.sites import embedded_site
 
 ROWS = "id,kind,profile\nL1,streetlight,interval_s=60\nL2,streetlight,\n"
@@ -158,11 +165,13 @@ def test_claims_at_the_command_line(here: list[str], capsys: pytest.CaptureFixtu
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_what_is_handed_out_works_as_it_stands(tls: bool) -> None:
-    handout = Handout(Credential("t/gas/g1", "a-b_C", 0), "mqtt.city.example", 8883, tls)
+    example: dict[str, JsonScalar] = {"methane_lel_pct": 1.2, "fault": 'it\'s "odd"'}
+    handout = Handout(Credential("t/gas/g1", "a-b_C", 0), "mqtt.city.example", 8883, tls, example)
     ast.parse(handout.snippet("python"))
     for language in SNIPPETS:
         text = handout.snippet(language)
-        assert "@" not in text.replace("#include", "")
+        assert "@" not in text
+        assert "1.2" in text, "a reading of its kind, so that the first try is no dead letter"
         assert all(
             part in text for part in ("t/gas/g1", "a-b_C", "mqtt.city.example", "8883", "city/t/gas/g1/telemetry")
         )
@@ -173,6 +182,19 @@ def test_what_is_handed_out_works_as_it_stands(tls: bool) -> None:
         "t/gas/g1", "a-b_C", "mqtt.city.example", 8883
     )  # fmt: skip
     assert qr(handout).designator.endswith("-M")
+
+
+@pytest.mark.parametrize("kind", [*KINDS])
+def test_a_snippet_publishes_what_the_server_takes(
+    kind: str, here: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--lat", "22.54", "--lon", "114.05"]
+    assert run(["device", "add", "x1", "--kind", kind, *where, "--snippet", "mosquitto", *here]) == 0
+    words = shlex.split(capsys.readouterr().out)
+    known = {("t", kind, "x1"): Device("t", kind, "x1", lat=22.54, lon=114.05)}
+    message = RawMessage(words[words.index("-t") + 1], words[words.index("-m") + 1].encode(), wall_ms())
+    decoded = Decoder(KINDS, lambda key: known.get((key.tenant, key.kind, key.id))).decode(Slice(0, 1, (message,)))
+    assert [len(columns) for columns in decoded.columns] == [1] and not decoded.dead
 
 
 async def test_simulated_devices_speak_each_with_its_own_login(tmp_path: Path) -> None:

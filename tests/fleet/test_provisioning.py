@@ -42,6 +42,17 @@ def test_every_bad_row_is_named_with_its_column() -> None:
     ]
 
 
+def test_a_word_in_the_place_of_a_number_and_a_row_that_is_no_csv() -> None:
+    text = ["id,kind,lat,lon\n", "G1,gas,abc,nan\n", "G2,gas,22,114\n", f"G3,{'x' * 200_000}\n", "G4,gas,,\n"]
+    devices, bad = read_csv(text, "city", KINDS)
+    assert [device.id for _, device in devices] == ["G2"]
+    assert [str(row) for row in bad] == [
+        "line 2: lat: 'abc': expected -90 to 90 degrees",
+        "line 2: lon: 'nan': expected -180 to 180 degrees",
+        "line 4: row: is no CSV: field larger than field limit (131072)",
+    ]
+
+
 def test_what_a_device_could_not_be_used_with_is_named() -> None:
     text = [
         "id,kind,profile,name,owner\n",
