@@ -2,6 +2,7 @@
 
 The log is filled directly (streetlights of one city, as if the store and the rules had been away), then
 `citywarden serve` starts on it with embedded parts and is watched until it has passed everything, or for so long.
+Where it has, it is stopped and the numbers in its store are counted against those in the log.
 `scripts/bench backlog [--json] [--messages N] [--seconds S] [--write]`
 """
 
@@ -12,8 +13,10 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import httpx
 
 from bench.parts.pages import write_block
@@ -27,8 +30,11 @@ from citywarden.settings import load
 
 LAMPS = 1000
 BATCH = 5000
-ANSWER_S = 120.0
-LOOK_S = 0.25
+ANSWER_S = 600.0
+LOOK_S = 0.5
+
+Result = dict[str, float | None]
+"""Figures by name; `lost` and `twice` are None where it did not come to the end."""
 
 
 async def fill(path: Path, messages: int, begin_ms: int) -> None:
@@ -44,7 +50,7 @@ async def fill(path: Path, messages: int, begin_ms: int) -> None:
     await log.close()
 
 
-async def run(folder: Path, messages: int, seconds: float) -> dict[str, float]:
+async def run(folder: Path, messages: int, seconds: float) -> Result:
     """Fill, start, watch."""
     config, data, output = folder / "citywarden.toml", folder / "data", folder / "output"
     config.write_text(f'tenant = "{TENANT}"\n', "utf-8")
@@ -54,7 +60,7 @@ async def run(folder: Path, messages: int, seconds: float) -> dict[str, float]:
     filled_s, size = time.monotonic() - begin_s, (data / "log.sqlite").stat().st_size
     command = [*server(config, data), "--mqtt-port", "0"]
     begin_s = time.monotonic()
-    async with consumer(command, output) as process, httpx.AsyncClient(timeout=30) as client:
+    async with consumer(command, output) as process, httpx.AsyncClient(timeout=ANSWER_S) as client:
         meter = Meter(process.pid)
         url = await address(output, begin_s)
         first = (await client.get(f"{url}/healthz")).json()["figures"]
@@ -68,6 +74,8 @@ async def run(folder: Path, messages: int, seconds: float) -> dict[str, float]:
             at_s = time.monotonic()
             passed, judged = float(figures["stored"]), _judged(figures, messages)
         span_s = at_s - began_s
+    done = min(passed, judged) >= messages
+    rows, numbers = await asyncio.to_thread(_books, data / "store.duckdb") if done else (0, 0)
     return {
         "messages": messages,
         "log_mb": round(size / 2**20, 1),
@@ -79,8 +87,18 @@ async def run(folder: Path, messages: int, seconds: float) -> dict[str, float]:
         "stored_per_s": round((passed - before[0]) / span_s),
         "judged_per_s": round((judged - before[1]) / span_s),
         "peak_rss_mb": round(meter.peak_bytes / 2**20, 1),
+        "lost": messages - numbers if done else None,
+        "twice": rows - numbers if done else None,
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def _books(store: Path) -> tuple[int, int]:
+    """(rows, different numbers) in the store of a server that has ended."""
+    with duckdb.connect(store, read_only=True) as connection:
+        found = connection.execute("SELECT count(*), count(DISTINCT energy_kwh) FROM streetlight").fetchone()
+    assert found is not None
+    return int(found[0]), int(found[1])
 
 
 def _judged(figures: dict[str, float], messages: int) -> float:
@@ -97,16 +115,21 @@ async def address(output: Path, begin_s: float) -> str:
     raise BenchError(f"no answer after {ANSWER_S:.0f} s: {said(output)[-2000:]}")
 
 
-def table(results: list[dict[str, float]]) -> str:
+def table(results: Sequence[Result]) -> str:
     """For docs/reliability.md."""
     head = (
-        "| messages in the log | log, MB | first answer after, s | judged, /s | stored, /s | peak memory, MB | "
-        "load of the machine |\n|---|---|---|---|---|---|---|\n"
+        "| messages in the log | log, MB | first answer after, s | judged, /s | stored, /s | all of it after, s | "
+        "lost | twice | peak memory, MB | load of the machine |\n|---|---|---|---|---|---|---|---|---|---|\n"
     )
-    return head + "\n".join(
+    return head + "\n".join(map(_line, results))
+
+
+def _line(r: Result) -> str:
+    whole = "not watched so long" if r["lost"] is None else f"{r['watched_s']:,.0f}"
+    lost, twice = ("" if r[name] is None else f"{r[name]:,.0f}" for name in ("lost", "twice"))
+    return (
         f"| {r['messages']:,.0f} | {r['log_mb']:,.0f} | {r['first_answer_s']} | {r['judged_per_s']:,.0f} | "
-        f"{r['stored_per_s']:,.0f} | {r['peak_rss_mb']:.0f} | {r['load']} |"
-        for r in results
+        f"{r['stored_per_s']:,.0f} | {whole} | {lost} | {twice} | {r['peak_rss_mb']:.0f} | {r['load']} |"
     )
 
 
@@ -116,9 +139,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     parser.add_argument("--messages", type=int, action="append", help="may be given several times")
-    parser.add_argument("--seconds", type=float, default=600.0, help="watch the drain for at most so long")
+    parser.add_argument("--seconds", type=float, default=7200.0, help="watch the drain for at most so long")
     given = parser.parse_args()
-    results = []
+    results: list[Result] = []
     for messages in given.messages or [10_000_000]:
         with tempfile.TemporaryDirectory(prefix="cw-backlog-") as name:
             try:
@@ -132,6 +155,7 @@ def main() -> None:
         write_block(Path("docs/reliability.md"), "backlog", shown)
     if given.json:
         print(json.dumps(results))
+    sys.exit(1 if any(one["lost"] or one["twice"] for one in results) else 0)
 
 
 if __name__ == "__main__":
