@@ -1,5 +1,6 @@
 """The server's SQL database: one engine, one metadata; the tables live in the rooms that own them."""
 
+import contextlib
 from pathlib import Path
 
 from sqlalchemy import Engine, MetaData, create_engine, event
@@ -39,7 +40,7 @@ def connect(url: str) -> Engine:
     except ModuleNotFoundError as error:
         raise CitywardenError(f"the driver {error.name} is missing: pip install 'citywarden[postgresql]'") from None
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _private(Path(parsed.database))
     engine = create_engine(parsed)
 
     @event.listens_for(engine, "connect")
@@ -50,6 +51,13 @@ def connect(url: str) -> Engine:
         cursor.close()
 
     return engine
+
+
+def _private(file: Path) -> None:
+    """Its owner's alone, when it is new: claim keys and digests stand in it. What SQLite puts beside it is the same."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # what is wrong is said by SQLite
+        file.touch(mode=0o600)
 
 
 def migrate(engine: Engine) -> None:

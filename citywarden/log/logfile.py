@@ -8,7 +8,7 @@ tail      the lowest offset the next message may have: keeps offsets rising when
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from citywarden.log.framing import pack, unpack
@@ -59,7 +59,9 @@ class LogFile:
         """`durable`: commits survive a power cut. Otherwise only a crash of the program; fit for what can be redone."""
         self._path = path
         with self._errors():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(OSError):  # what is wrong is said by SQLite
+                path.touch(mode=0o600)
             self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(durable, max_bytes)

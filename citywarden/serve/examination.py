@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sqlite3
+import stat
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -105,12 +106,15 @@ async def _files(prepared: Prepared) -> str:
 
 
 def _folder(settings: Settings) -> str:
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     probe = settings.data / f".probe-{os.getpid()}"
     probe.write_bytes(b"x")
     probe.unlink()
     space = os.statvfs(settings.data)
-    return f"{settings.data}, {space.f_bavail * space.f_frsize / 2**30:.1f} GiB free"
+    free = f"{settings.data}, {space.f_bavail * space.f_frsize / 2**30:.1f} GiB free"
+    if settings.data.stat().st_mode & stat.S_IROTH:
+        return f"{free}; WARNING: everybody on this machine may look into it: chmod o-rwx {settings.data}"
+    return free
 
 
 def _log(settings: Settings) -> str:

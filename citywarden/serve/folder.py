@@ -22,7 +22,7 @@ def claimed(data: Path, unfinished: bool = False) -> Iterator[None]:
     """
     file = data / LOCK
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CitywardenError(f"the data folder {data} cannot be used: {error.strerror or error}") from None

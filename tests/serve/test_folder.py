@@ -1,11 +1,14 @@
 """Two servers on one data folder."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from citywarden.database import connect
+from citywarden.log.logfile import LogFile
 from citywarden.model.errors import CitywardenError, Occupied
 from citywarden.serve.folder import RESTORING, claimed, held
 
@@ -41,6 +44,25 @@ def test_a_half_restored_folder_starts_no_server(tmp_path: Path) -> None:
         pass
     with claimed(tmp_path, unfinished=True):
         pass
+
+
+def test_what_is_made_in_it_is_its_owners_alone(tmp_path: Path) -> None:
+    """Claim keys stand in the database, and in the log what devices say."""
+    before = os.umask(0o022)
+    try:
+        data = tmp_path / "data"
+        with claimed(data):
+            engine = connect(f"sqlite:///{data / 'x.sqlite'}")
+            engine.connect().close()
+            log = LogFile(data / "log.sqlite", durable=False)
+            modes = {file.name: oct(file.stat().st_mode & 0o777) for file in data.iterdir()}
+            engine.dispose()
+            log.close()
+    finally:
+        os.umask(before)
+    assert oct(data.stat().st_mode & 0o777) == "0o700"
+    assert {"x.sqlite", "log.sqlite", "log.sqlite-wal"} <= modes.keys()
+    assert set(modes.values()) == {"0o600"}, modes
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class DuckFile:
     def _open(self) -> Connection:
         """Open and prepare. The memory limit is set afterwards, so that it cannot keep a long WAL from being read."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             root = duckdb.connect(self._path, config={"threads": self._threads, **_OFFLINE})
         except (duckdb.Error, OSError) as error:
             raise _refusal(self._path, error) from error
