@@ -50,6 +50,26 @@ def test_nobody_is_root_but_those_who_make_secrets_and_end() -> None:
 
 
 @every_service
+def test_nobody_gains_rights_and_no_log_fills_the_disk(name: str) -> None:
+    service = SERVICES[name]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+    steps_down = name in {"influxdb", "postgres"} | ONCE
+    """Their images begin as root, give files away and become their own user."""
+    assert service.get("cap_drop") == (None if steps_down else ["ALL"])
+
+
+def test_the_image_has_the_command_that_people_are_told_to_type() -> None:
+    assert "exec citywarden citywarden " in (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    dockerfile = (ROOT / "Dockerfile").read_text("utf-8")
+    made = re.search(r"printf '(.*?)' > (/opt/citywarden/bin/citywarden)", dockerfile)
+    assert made is not None and made[1] == r'#!/bin/sh\nexec python -m citywarden "$@"\n'
+    assert f"chmod 755 {made[2]}" in dockerfile
+    assert f"ENV PATH={Path(made[2]).parent}:$PATH" in dockerfile
+    assert 'ENTRYPOINT ["citywarden"]' in dockerfile
+
+
+@every_service
 def test_images_are_pinned_to_a_whole_version(name: str) -> None:
     assert re.fullmatch(r"[\w./-]+:\d+\.\d+(\.\d+)?", SERVICES[name]["image"])
 
