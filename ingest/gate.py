@@ -25,6 +25,8 @@ CONNECT_BYTES = 16 * 1024
 """Longest CONNECT: a will of some size, no more."""
 CONNECT_S = 10.0
 MAX_SESSIONS = 10_000
+MAX_STRANGERS = 1_000
+"""Connections of one address that have not said who they are, or were not let in yet: they take no more seats."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class Gate:
         self._tls = tls
         self._sessions: dict[str, set[_Device]] = defaultdict(set)
         self._all: set[_Device] = set()
+        self._strangers: Counter[str] = Counter()
         self._server: asyncio.Server | None = None
 
     @property
@@ -94,10 +97,18 @@ class Gate:
 
     def enter(self, device: "_Device") -> bool:
         """Count a connection; False when there are too many."""
-        if len(self._all) >= MAX_SESSIONS:
+        if len(self._all) >= MAX_SESSIONS or self._strangers[device.address] >= MAX_STRANGERS:
+            self.refuse("one connection too many", "", device.address)
             return False
         self._all.add(device)
+        self._strangers[device.address] += 1
         return True
+
+    def know(self, device: "_Device") -> None:
+        """A connection was let in, or is over."""
+        self._strangers[device.address] -= 1
+        if not self._strangers[device.address]:
+            del self._strangers[device.address]
 
     def admit(self, device: "_Device", login: str) -> None:
         self._sessions[login].add(device)
@@ -134,22 +145,32 @@ class _Device(asyncio.Protocol):
         self._demanded = 0
         self._asking: asyncio.Task[None] | None = None
         self._waited: asyncio.TimerHandle | None = None
+        self.address = ""
+        self._stranger = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self.address = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._gate.enter(self):
             self._transport.abort()
             return
+        self._stranger = True
         self._waited = asyncio.get_running_loop().call_later(CONNECT_S, self.end)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gate.leave(self, self._login)
+        self._known()
         if self._asking is not None:
             self._asking.cancel()
         if self._waited is not None:
             self._waited.cancel()
         if self.partner is not None:
             self.partner.end()
+
+    def _known(self) -> None:
+        if self._stranger:
+            self._stranger = False
+            self._gate.know(self)
 
     def pause_writing(self) -> None:
         if self._broker is not None:
@@ -230,6 +251,7 @@ class _Device(asyncio.Protocol):
                 self._refuse(connect.level, 5, login, connect.will_topic)
                 return
             self._sieve = Sieve(rights, connect.level)
+            self._known()
             await self._reach(connect)
         except (OSError, Unavailable) as error:
             _log.warning("MQTT gate: %s", error)

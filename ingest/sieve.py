@@ -16,8 +16,8 @@ from ingest.connectpacket import (
     suback,
 )
 
-MAX_HELD = 1024 * 1024
-"""Longest SUBSCRIBE or other packet that must be seen whole."""
+MAX_HELD = 16 * 1024
+"""Longest SUBSCRIBE or other packet that must be seen whole: a device may read one topic."""
 
 
 @dataclass(slots=True)

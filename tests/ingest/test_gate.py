@@ -15,7 +15,7 @@ from citywarden.model.errors import Unavailable
 from ingest.broker import EmbeddedBroker
 from ingest.connectpacket import Malformed, frame, parse_connect, parse_subscribe, varint
 from ingest.endpoint import Endpoint
-from ingest.gate import Gate
+from ingest.gate import MAX_STRANGERS, Gate
 from ingest.publisher import Publisher, Will
 from tests.ingest.test_broker import Reader
 
@@ -193,6 +193,23 @@ async def test_rubbish_ends_the_connection(rubbish: bytes) -> None:
             "at once, not when its time to log in is over"
         )
         writer.close()
+
+
+async def test_those_who_do_not_say_who_they_are_take_no_seats_from_devices() -> None:
+    async with gated() as (gate, _):
+        silent = [await asyncio.open_connection("127.0.0.1", gate.port) for _ in range(MAX_STRANGERS)]
+        reader, one_too_many = await asyncio.open_connection("127.0.0.1", gate.port)
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                assert await reader.read(1) == b""
+        assert gate.refused["one connection too many"] == 1
+        for _, writer in silent[:1]:
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(10), client(gate, G1) as device:
+            await device.publish(f"city/{G1}/telemetry", b"1", qos=1)
+            for _, writer in [*silent, (reader, one_too_many)]:
+                writer.close()
 
 
 async def test_bytes_in_small_pieces_pass_the_same() -> None:
