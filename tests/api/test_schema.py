@@ -33,7 +33,7 @@ NEVER_ENDS = ("/api/v1/stream",)
 @pytest.fixture(scope="module")
 def schema(server: Served) -> BaseSchema:
     headers = server.headers(Role.ADMINISTRATOR)
-    return schemathesis.openapi.from_url(f"{server.url}/api/v1/openapi.json", headers=headers)
+    return schemathesis.openapi.from_url(f"{server.url}/api/v1/openapi.json", headers=headers, timeout=60)
 
 
 def operations(schema: BaseSchema, mode: schemathesis.GenerationMode) -> Iterator[APIOperation[Any, Any, Any, Any]]:
