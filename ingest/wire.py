@@ -174,8 +174,9 @@ class Connection(asyncio.Protocol):
         self._write(packet.write())
         while self._answer is None:
             if self._ended:
-                hint = f"{self._ended.detail} before it answered: wrong user or password, or it does not speak MQTT 5"
-                raise ConnectionEnded(Status(State.REFUSED, Cause.BROKER_REFUSED, hint))
+                why = why_unanswered(self._ended.detail, endpoint.tls is not None)
+                detail = f"{self._ended.detail} before it answered: {why}"
+                raise ConnectionEnded(Status(State.REFUSED, Cause.BROKER_REFUSED, detail))
             await self._wait()
         code, reason = self._answer.reason_code, self._answer.reason_str
         if code != mqtt5.ConnAckReasonCode.SUCCESS:
@@ -285,3 +286,11 @@ class Connection(asyncio.Protocol):
                 async with asyncio.timeout(wait_s):
                     await self._closed.wait()
             self._transport.close()
+
+
+def why_unanswered(detail: str, tls: bool) -> str:
+    """What a broker may have that hangs up instead of answering."""
+    if "[SSL" in detail:
+        return "it does not take our certificate; [mqtt] cert_file is to be one made for logging in"
+    certificate = "a certificate it does not take, " if tls else ""
+    return f"wrong user or password, {certificate}or it does not speak MQTT 5"

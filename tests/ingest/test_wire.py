@@ -16,7 +16,7 @@ from ingest.endpoint import Endpoint, Tls
 from ingest.mqtt import Timing, fill, receive
 from ingest.publisher import Publisher
 from ingest.subscription import Cause, State, Subscription
-from ingest.wire import HIGH_BYTES, Connection, frame_bytes
+from ingest.wire import HIGH_BYTES, Connection, frame_bytes, why_unanswered
 from tests.brokers import mosquitto, needs_mosquitto
 from tests.ingest.scripted import QUICK, WELCOME, Peer, Watcher, publish, scene
 
@@ -411,3 +411,10 @@ async def test_tls_with_the_right_authority_and_without(tmp_path: Path, certific
         task.cancel()
         await asyncio.wait({task})
     assert "self-signed certificate" in status.detail.replace("self signed", "self-signed")
+
+
+def test_a_broker_that_hangs_up_over_a_certificate_is_told_from_one_that_minds_a_password() -> None:
+    alert = "connection closed by the broker ([SSL: SSLV3_ALERT_UNSUPPORTED_CERTIFICATE] unsupported certificate)"
+    assert "[mqtt] cert_file" in why_unanswered(alert, tls=True)
+    assert "certificate" in why_unanswered("connection closed by the broker", tls=True)
+    assert "certificate" not in why_unanswered("connection closed by the broker", tls=False)
