@@ -133,15 +133,19 @@ def _high(q: Quantity) -> float:
 
 def _pick(items: Sequence[Item], q: Quantity) -> tuple[list[Any], Bools | None]:
     """A field of every item, MISSING where there is none or its type is wrong; the mask of the wrong ones."""
-    name, allowed = q.field, _ALLOWED[q.form]
-    try:
-        values = list(map(itemgetter(name), items))
-    except KeyError:
-        values = [item.get(name, MISSING) for item in items]
+    allowed, values = _ALLOWED[q.form], _values(items, q.field)
     if allowed.issuperset(map(type, values)):
         return values, None
     odd = np.fromiter((type(value) not in allowed for value in values), np.bool_, len(values))
     return [value if type(value) in allowed else MISSING for value in values], odd
+
+
+def _values(items: Sequence[Item], name: str) -> list[Any]:
+    """What each item has under the name, MISSING where nothing."""
+    try:
+        return list(map(itemgetter(name), items))
+    except KeyError:
+        return [item.get(name, MISSING) for item in items]
 
 
 def _number_column(values: list[Any]) -> Floats:
@@ -174,7 +178,7 @@ def _text_column(values: list[Any], suspect: Bools) -> tuple[NDArray[np.object_]
 
 def _gather_ts(items: Sequence[Item], received_ms: Ints) -> tuple[Ints, Bools, Bools]:
     """Times (receive time where there is none), the mask of given ones, the mask of suspects."""
-    times = [item.get("ts", MISSING) for item in items]
+    times = _values(items, "ts")
     n = len(times)
     if set(map(type, times)) == {int} and min(times) >= EARLIEST_MS and max(times) <= LATEST_MS:
         ts_ms = np.array(times, np.int64)

@@ -73,7 +73,7 @@ def _parse_together(payloads: Sequence[bytes]) -> list[object] | None:
         found: list[object] = orjson.loads(b"[%b]" % joined)
     except orjson.JSONDecodeError:
         return None
-    if len(found) != 2 * len(payloads) - 1 or any(one is not None for one in found[1::2]):
+    if len(found) != 2 * len(payloads) - 1 or found[1::2].count(None) != len(payloads) - 1:
         return None
     return found[::2]
 
