@@ -34,6 +34,7 @@ class SqliteLog:
         self.id = ""
         """What tells this log from any other: a position means nothing in another one."""
         self._news = asyncio.Event()
+        self._looked_s = -POLL_S
 
     @classmethod
     async def open(cls, path: Path | str, max_bytes: int | None = None) -> Self:
@@ -97,10 +98,17 @@ class SqliteLog:
                 async with asyncio.timeout(max(0.0, min(POLL_S, left))):
                     await news.wait()
             except TimeoutError:
-                self._tell(await self._read(self._reader.end))
+                await self._look()
                 if left <= POLL_S and self._end <= start:
                     return False
         return True
+
+    async def _look(self) -> None:
+        """See what another process has appended, unless another consumer has just done so."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._looked_s >= POLL_S / 2:
+            self._looked_s = now_s
+            self._tell(await self._read(self._reader.end))
 
     async def saved(self, consumer: str) -> Position:
         offset = await self._read(lambda: self._reader.saved(consumer))

@@ -6,7 +6,7 @@ from itertools import islice
 
 from citywarden.log.contract import Slice
 
-MESSAGES = 20_000
+MESSAGES = 50_000
 BYTES = 16 * 1024 * 1024
 """Payload kept at most; the newest slice is kept whatever its size."""
 
