@@ -32,6 +32,7 @@ MEMO_WORTH = 50_000
 SLICE_WORTH = 8
 """A slice, however short, takes as much memory as so many messages: its arrays cost more than what is in them."""
 
+LONG_S = 60.0
 LINGER_S = 0.5
 """A store write waits this long for company when little is coming in: writing one row costs as much as writing 500."""
 
@@ -155,13 +156,18 @@ class StoreDrain:
         while True:
             parts = await self._log.read(position, self._batch)
             if not parts:
-                await self._log.wait(position, 1.0)
-                await asyncio.sleep(LINGER_S)
+                await self._wait(position)
                 continue
             await self._write(parts)
             position.update((part.partition, part.end) for part in parts)
             self.decoding.passed(STORE_CONSUMER, position)
             await self._until_done(partial(self._log.save, STORE_CONSUMER, position))
+
+    async def _wait(self, position: Position) -> None:
+        """Until there is something to write, and company for it: a whole batch, or what comes in LINGER_S."""
+        while not await self._log.wait(position, LONG_S):
+            pass
+        await self._log.wait({partition: offset + self._batch for partition, offset in position.items()}, LINGER_S)
 
     async def _write(self, parts: Sequence[Slice]) -> None:
         decoded = [self.decoding.decode(part) for part in parts]
