@@ -38,12 +38,15 @@ class Chores:
     async def run(self) -> None:
         """Every second, and now and then, until cancelled."""
         log, exporter, vitals = self.ground.log, self.ground.exporter, self.vitals
-        trimmed_s = 0.0
+        trimmed_s, told = 0.0, -1
         while True:
             end = await log.end()
             judged = sum(offset - vitals.judged.position.get(partition, 0) for partition, offset in end.items())
             vitals.backlog = {STORE_CONSUMER: await log.backlog(STORE_CONSUMER), RULES_CONSUMER: judged}
-            exporter.offer([vitals.point(self.frame.clock_ms())])
+            point = vitals.point(self.frame.clock_ms())
+            if point.ts_ms != told:
+                told = point.ts_ms
+                exporter.offer([point])
             await exporter.flush()
             now_s = asyncio.get_running_loop().time()
             if now_s - trimmed_s >= TRIM_EVERY_S or vitals.mqtt.state is State.STALLED:

@@ -114,7 +114,7 @@ class Vitals:
         }
 
     def point(self, now_ms: int) -> Point:
-        """The figures as a row of measurement `ingest`, one every POINT_EVERY_MS; a later one replaces it."""
+        """The figures as a row of measurement `ingest`, of which there is one every POINT_EVERY_MS."""
         at_ms = now_ms // POINT_EVERY_MS * POINT_EVERY_MS
         return Point("ingest", {"server": self.server}, at_ms, {**self.figures(), "ok": self.health().ok})
 
