@@ -6,8 +6,10 @@ import click
 
 from citywarden.cli.options import as_json, configured, print_facts, print_json, settings_of
 from citywarden.cli.running import wall_ms
+from citywarden.model.wire import timestamp
 from citywarden.serve.backup import commands, restoring
 from citywarden.serve.backup.contents import Manifest
+from citywarden.serve.reception import record_there
 
 
 @click.command("backup")
@@ -19,7 +21,9 @@ def backup(file: Path, config: Path | None, data: Path | None, as_json: bool) ->
 
     It has everything in it, secrets too: only its owner may read it, and it belongs where they are safe.
     """
-    manifest = commands.backup(settings_of(config, data), file, wall_ms)
+    settings = settings_of(config, data)
+    manifest = commands.backup(settings, file, wall_ms)
+    record_there(settings, "backup.take", file.name, f"{sum(table.rows for table in manifest.tables.values())} rows")
     _show(file, manifest, as_json, [])
 
 
@@ -33,7 +37,9 @@ def restore(file: Path, force: bool, config: Path | None, data: Path | None, as_
 
     The database may be another one than it was: a backup from SQLite goes into PostgreSQL, and back.
     """
-    restored = restoring.restore(file, settings_of(config, data), force)
+    settings = settings_of(config, data)
+    restored = restoring.restore(file, settings, force)
+    record_there(settings, "backup.restore", file.name, f"as it was at {timestamp(restored.manifest.made_ms)}")
     _show(file, restored.manifest, as_json, list(restored.notes))
 
 

@@ -27,6 +27,7 @@ from citywarden.model.errors import CitywardenError, NotFound
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
 from citywarden.serve.certificates import certificates_folder
+from citywarden.serve.reception import record_there
 from citywarden.serve.tables import open_database
 from ingest.registry import Registry
 
@@ -61,8 +62,9 @@ def init(
     config: Path | None, data: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Begin an authority: its key (readable by its owner only), its certificate, an empty list of revocations."""
-    authority = _authority(settings_of(config, data), folder, passphrase_file)
-    file = authority.begin(name, wall_ms(), days)
+    settings = settings_of(config, data)
+    file = _authority(settings, folder, passphrase_file).begin(name, wall_ms(), days)
+    record_there(settings, "cert.init", name, str(file))
     if as_json:
         print_json({"ca": str(file), "crl": str(file.with_name("crl.pem")), "encrypted": passphrase_file is not None})
         return
@@ -84,8 +86,10 @@ def server(
     data: Path | None, **how: int,
 ) -> None:  # fmt: skip
     """Issue a server's certificate for NAMES: host names and addresses, as clients will call it."""
-    authority = _authority(settings_of(config, data), folder, passphrase_file)
-    _tell(authority.issue_server(names, wall_ms(), how["days"], out), bool(how["as_json"]))
+    settings = settings_of(config, data)
+    handed = _authority(settings, folder, passphrase_file).issue_server(names, wall_ms(), how["days"], out)
+    record_there(settings, "cert.issue", handed.issued.name, _said(handed))
+    _tell(handed, bool(how["as_json"]))
 
 
 @command.command("issue")
@@ -111,7 +115,9 @@ def issue(
     settings = settings_of(config, data)
     authority = _authority(settings, _path(how["folder"]), _path(how["passphrase_file"]))
     login = device if how["as_login"] else login_of(_find(settings, device, kind, tenant))
-    _tell(authority.issue_device(login, wall_ms(), int(str(how["days"])), out), bool(how["as_json"]))
+    handed = authority.issue_device(login, wall_ms(), int(str(how["days"])), out)
+    record_there(settings, "cert.issue", login, _said(handed))
+    _tell(handed, bool(how["as_json"]))
 
 
 @command.command("revoke")
@@ -137,6 +143,7 @@ def revoke(
             raise click.UsageError(f"{name} is ambiguous: {', '.join(ending)}", click.get_current_context())
         name = ending[0] if ending else name
     revoked = authority.revoke(name, wall_ms())
+    record_there(settings, "cert.revoke", revoked[0].name, " ".join(one.serial for one in revoked))
     crl = authority.folder / "crl.pem"
     if as_json:
         print_json({"revoked": [_body(one, wall_ms()) for one in revoked], "crl": str(crl)})
@@ -179,8 +186,10 @@ def crl(
     days: int, folder: Path | None, passphrase_file: Path | None, config: Path | None, data: Path | None, as_json: bool
 ) -> None:
     """Sign the list of revocations anew, before it expires."""
-    authority = _authority(settings_of(config, data), folder, passphrase_file)
+    settings = settings_of(config, data)
+    authority = _authority(settings, folder, passphrase_file)
     file = authority.renew_revocations(wall_ms(), days)
+    record_there(settings, "cert.crl", str(file), f"good for {days} days")
     expires = timestamp(authority.expiries()["list of revocations"])
     print_json({"crl": str(file), "expires_at": expires}) if as_json else click.echo(f"{file}, good until {expires}")
 
@@ -205,6 +214,10 @@ def _find(settings: Settings, device: str, kind: str | None, tenant: str | None)
         kinds = ", ".join(key.kind for key in found)
         raise click.UsageError(f"{device} is ambiguous, say --kind ({kinds})", click.get_current_context())
     return found[0]
+
+
+def _said(handed: Handed) -> str:
+    return f"{handed.issued.purpose}, serial {handed.issued.serial}, until {timestamp(handed.issued.expires_ms)}"
 
 
 def _tell(handed: Handed, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from citywarden.model.errors import CitywardenError
 from citywarden.model.identity import AuditNote, Identity, Role
 from citywarden.model.unit import proper
 from citywarden.sections import Settings
+from citywarden.serve.backup.commands import database_file
 from citywarden.serve.casework import table_of
 from citywarden.serve.doorman import Doorman
 from citywarden.serve.tables import open_database
@@ -70,6 +71,20 @@ def record(engine: Engine, action: str, subject: str, detail: str = "") -> None:
     """Note what a command changed, by whoever sits at the command line. Raises Unavailable."""
     who, now_ms = os_identity(), time.time_ns() // 1_000_000
     audit.append(engine, AuditNote(now_ms, who.name, who.tenant, action, subject, detail, who.source))
+
+
+def record_there(settings: Settings, action: str, subject: str, detail: str = "") -> None:
+    """As `record`, where there is a database to record in: a certificate authority may stand on a machine of its own.
+    Raises CitywardenError.
+    """
+    file = database_file(settings)
+    if file is not None and not file.exists():
+        return
+    engine = open_database(settings.database_url)
+    try:
+        record(engine, action, subject, detail)
+    finally:
+        engine.dispose()
 
 
 def open_reception(settings: Settings, engine: Engine, clock_ms: Callable[[], int]) -> Reception:

@@ -14,7 +14,8 @@ from dashboards.console.session import Session, begin
 from dashboards.sources import Sources
 
 PAGE = 100
-ACTIONS = ("login", "logout", "user", "token", "alert", "silence", "delivery", "device", "case", "command", "target")
+ACTIONS = ("login", "logout", "user", "token", "alert", "silence", "delivery", "device", "case", "command", "target",
+           "claim", "cert", "backup", "audit")  # fmt: skip
 Asked = tuple[str, str, str, str, str, str]
 """by, action, first day, last day, cursor, check: as they stand in the address."""
 

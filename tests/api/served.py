@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import SecretStr
 from sqlalchemy import select
@@ -17,7 +18,7 @@ from citywarden.database import metadata
 from citywarden.model.access import NewToken
 from citywarden.model.case import Report, Source
 from citywarden.model.identity import Identity, Role
-from citywarden.sections import AccessSettings, AlertsSettings, Settings, TargetSettings
+from citywarden.sections import AccessSettings, AlertsSettings, MqttSettings, Settings, TargetSettings
 from citywarden.serve.prepare import prepare
 from citywarden.serve.server import Options, Running, running
 from citywarden.serve.tables import open_database
@@ -56,14 +57,14 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[Served]:
-    """Up until the block ends."""
+def served(folder: Path, devices: Literal["open", "credentials"] = "open") -> Iterator[Served]:
+    """Up until the block ends. `devices`: whether they log in at its broker, and may claim."""
     found: list[Served] = []
     up, stop = threading.Event(), threading.Event()
     target = TargetSettings(name="dispatch", url="http://127.0.0.1:1/", secret=SecretStr(SECRET), language="en")
     settings = Settings(
         tenant="t", language="en", data=folder, access=AccessSettings(login="always"),
-        alerts=AlertsSettings(targets=(target,)),
+        alerts=AlertsSettings(targets=(target,)), mqtt=MqttSettings(devices=devices),
     )  # fmt: skip
 
     async def serve() -> None:
