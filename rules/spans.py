@@ -20,6 +20,17 @@ def read_span(text: str) -> int | None:
     return span_ms if span_ms <= LONGEST_MS else None
 
 
+_SAID = {"zh": ("天", "小时", "分钟", "秒"), "en": ("d", "h", "min", "s")}
+
+
+def say_span(span_ms: int, language: str) -> str:
+    """A span for people, in `zh` or `en`: 600000 is `10 分钟` or `10 min`."""
+    for unit, said in zip(("d", "h", "m", "s"), _SAID[language], strict=True):
+        if span_ms and span_ms % UNIT_MS[unit] == 0:
+            return f"{span_ms // UNIT_MS[unit]} {said}"
+    return f"{span_ms / 1000:g} {_SAID[language][-1]}"
+
+
 def write_span(span_ms: int) -> str:
     """The shortest way to write a span: 600000 is `10m`."""
     for unit in ("d", "h", "m", "s"):

@@ -12,10 +12,10 @@ from rules.frame import Frame, RuleView, frame_of_moments, view
 from rules.levels import Moved
 from rules.roster import Roster, position
 from rules.rulebook import NO_DATA, Rule
-from rules.spans import write_span
+from rules.spans import say_span
 from rules.summary import placeholders, render
 
-_SILENT = {"zh-CN": "{name} 超过 {span} 没有数据", "en": "{name} has sent no data for {span}"}
+_SILENT = {"zh-CN": "{name} 超过 {span_zh} 没有数据", "en": "{name} has sent no data for {span_en}"}
 _BACK = {"zh-CN": "{name} 恢复数据", "en": "{name} sends data again"}
 _PLAIN = {"zh-CN": "{rule}: {name}", "en": "{rule}: {name}"}
 
@@ -111,7 +111,7 @@ class _Teller:
 
 def silent(roster: Roster, rule: Rule, slots: Ints, at_ms: Ints) -> list[Finding]:
     """Devices that have sent nothing for the rule's `no_data`; `at_ms`: since when that is so."""
-    span = {"span": write_span(rule.no_data_ms or 0)}
+    span = {f"span_{language}": say_span(rule.no_data_ms or 0, language) for language in ("zh", "en")}
     devices = [(roster.device(slot), when) for slot, when in zip(slots.tolist(), at_ms.tolist(), strict=True)]
     return [_of_silence(who, rule, when, Reason.NO_DATA, _texts(_SILENT, span, who)) for who, when in devices]
 

@@ -150,7 +150,8 @@ def test_silence_is_found_by_the_clock_also_of_a_device_that_never_sent() -> Non
     (found,) = tick(state, 600)
     assert (found.rule, found.subject, found.severity) == ("gas.no_data", "never", Severity.MAJOR)
     assert (found.reason, found.at_ms) == (Reason.NO_DATA, NOON_MS + 600_000)
-    assert found.summary["en"] == "never has sent no data for 10m"
+    assert found.summary["en"] == "never has sent no data for 10 min"
+    assert found.summary["zh-CN"] == "never 超过 10 分钟 没有数据"
     assert tick(state, 719) == []
     assert [f.subject for f in tick(state, 720)] == ["once"]
     (back,) = send(state, [(800, {"o2_pct": 20.9})], once)
