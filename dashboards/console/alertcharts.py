@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from dashboards.console import palette
 from dashboards.console.chartparts import FONT, Options, axis, base, grid, nothing, wall_ms
-from dashboards.console.words import word
+from dashboards.console.words import rule_word, word
 
 RULES = (palette.ACCENT, palette.ORANGE, palette.GOOD, palette.RED, palette.YELLOW, palette.BLUE, "#b48cff", "#ff8fab")
 """Colours of the noisiest rules; the others are grey."""
@@ -96,7 +96,14 @@ def per_day_chart(per_day: Mapping[str, Mapping[str, int]], language: str) -> Op
     if any(rest):
         lines.append((word("others", language), rest, palette.GREY))
     series = [
-        {"type": "bar", "stack": "day", "name": name, "data": data, "itemStyle": {"color": colour}, "barMaxWidth": 56}
+        {
+            "type": "bar",
+            "stack": "day",
+            "name": rule_word(name, language),
+            "data": data,
+            "itemStyle": {"color": colour},
+            "barMaxWidth": 56,
+        }
         for name, data, colour in lines
     ]
     legend = {"type": "scroll", "top": 0, "left": 0, "icon": "roundRect", "itemWidth": 12, "itemHeight": 8,

@@ -63,7 +63,13 @@ async def device_page(
         body = ui.element("div").classes("cw-body")
     if kind is None or device is None:
         with body:
-            session.label("unknown_device", "cw-empty")
+            nothing = html(
+                '<p class="cw-empty">{t}<br><br><a class="cw-act" href="{l}">{to}</a></p>',
+                t=session.say("unknown_device"),
+                l=session.link("/devices"),
+                to=session.say("to_devices"),
+            )
+            ui.html(nothing, sanitize=False)
         return
     readings = await read_history(sources, device, alert)
 

@@ -20,14 +20,25 @@ def join(parts: Iterable[Html], between: str = "") -> Html:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[int] = ()) -> Html:
-    """A table; columns in `numbers` are set right."""
+    """A table; columns in `numbers` are set right. On a phone each row is a card: its first named column leads, the
+    others follow under the names of their columns.
+    """
+    lead = next((i for i, head in enumerate(heads) if head), 0)
 
-    def cell(tag: str, i: int, value: object) -> Html:
-        kind = Html(' class="n"' if i in numbers else "")
-        return html("<{tag}{kind}>{value}</{tag}>", tag=Html(tag), kind=kind, value=value)
+    def kind(i: int) -> Html:
+        names = [name for name, so in (("n", i in numbers), ("lead", i == lead)) if so]
+        return Html(f' class="{" ".join(names)}"' if names else "")
 
-    head = join(cell("th", i, h) for i, h in enumerate(heads))
-    body = join(html("<tr>{r}</tr>", r=join(cell("td", i, v) for i, v in enumerate(row))) for row in rows)
+    def cell(i: int, value: object) -> Html:
+        return html(
+            '<td{kind} data-head="{head}">{value}</td>',
+            kind=kind(i),
+            head=heads[i][:1].upper() + heads[i][1:],
+            value=value,
+        )
+
+    head = join(html("<th{kind}>{h}</th>", kind=kind(i), h=h) for i, h in enumerate(heads))
+    body = join(html("<tr>{r}</tr>", r=join(cell(i, v) for i, v in enumerate(row))) for row in rows)
     inner = html("<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", head=head, body=body)
     return html('<div class="cw-scrollx"><table class="cw-table">{inner}</table></div>', inner=inner)
 

@@ -1,7 +1,7 @@
 """How alerts are worked off: what is open and how long, how long people take, which rules are noisy."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -15,7 +15,7 @@ from dashboards.console.broadcast import Broadcast
 from dashboards.console.desk import day_of
 from dashboards.console.markup import Html, bar, figures, html, join, table
 from dashboards.console.session import Session, begin, district_names
-from dashboards.console.words import word
+from dashboards.console.words import rule_word, word
 from dashboards.sources import Dispatch, Sources
 
 LONGEST_DAYS = 366
@@ -42,6 +42,11 @@ class Period:
     @property
     def days(self) -> int:
         return (self.last - self.first).days + 1
+
+    def each(self, known: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
+        """Every day of it, those of which nothing is known too."""
+        days = (str(self.first + timedelta(days=n)) for n in range(self.days))
+        return {day: known.get(day, {}) for day in days}
 
     def bounds_ms(self, sources: Sources) -> tuple[int, int]:
         """From the first midnight until the one after the last day."""
@@ -101,7 +106,7 @@ def _page(session: Session, found: Measures | None, period: Period, today: date)
     with ui.element("div").classes("cw-two"):
         with ui.element("section").classes("cw-panel"):
             ui.label(say("per_day")).classes("cw-h")
-            ui.echart(per_day_chart(found.per_day, session.language)).classes("tall")
+            ui.echart(per_day_chart(period.each(found.per_day), session.language)).classes("tall")
         with ui.element("section").classes("cw-panel"):
             ui.label(say("open_by_age")).classes("cw-h")
             labels = [_age(say, name) for name in found.open_by_age]
@@ -116,7 +121,8 @@ def _page(session: Session, found: Measures | None, period: Period, today: date)
 
     def rule(one: Share) -> Html:
         link = session.link("/alerts", status="any", rule=one.name)
-        return html('<a href="{l}">{n}</a>', l=link, n=one.name)
+        named = rule_word(one.name, session.language)
+        return html('<a href="{l}" title="{id}">{n}</a>', l=link, id=one.name, n=named)
 
     rules = _shares(session, "noisiest", "rule", [(rule(s), s) for s in found.rules[:20]], found.raised)
     districts = _shares(session, "per_district", "district", [(district(s), s) for s in found.districts], found.raised)
@@ -163,9 +169,10 @@ def _head(session: Session, period: Period, today: date) -> Html:
 def _figures(session: Session, found: Measures) -> Html:
     say, language = session.say, session.language
 
-    def length(key: str, lengths: Lengths) -> list[tuple[str, str, str]]:
-        median, p90 = span(lengths.median_s, language), span(lengths.p90_s, language)
-        return [(f"{say(key)} · {say('median')}", *median), (f"{say(key)} · {say('p90')}", *p90)]
+    def length(key: str, lengths: Lengths) -> tuple[str, str, str]:
+        (median, unit), p90 = span(lengths.median_s, language), " ".join(span(lengths.p90_s, language))
+        beside = f"{unit} · {say('p90')} {p90}" if lengths.count else ""
+        return (f"{say(key)} ({say('median')})", median, beside)
 
     open_now = sum(found.open_by_age.values())
     share = "–" if not found.raised else f"{100 * found.to_acknowledge.count / found.raised:.0f}"
@@ -174,8 +181,8 @@ def _figures(session: Session, found: Measures) -> Html:
             (say("raised_count"), f"{found.raised:,}", ""),
             (say("open_alerts"), f"{open_now:,}", ""),
             (say("acknowledged_share"), share, "%" if found.raised else ""),
-            *length("to_acknowledge", found.to_acknowledge),
-            *length("to_resolve", found.to_resolve),
+            length("to_acknowledge", found.to_acknowledge),
+            length("to_resolve", found.to_resolve),
         ]
     )
 

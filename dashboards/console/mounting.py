@@ -1,6 +1,7 @@
 """Hang the console's pages into a FastAPI application."""
 
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
@@ -20,6 +21,7 @@ from dashboards.console.device import device_page
 from dashboards.console.dispatching import add_dispatching
 from dashboards.console.gateway import add_gateway
 from dashboards.console.inbox import inbox_page
+from dashboards.console.lost import lost
 from dashboards.console.parts import style_pages
 from dashboards.console.settlement import LONGEST_DAYS, settlement
 from dashboards.console.sight import Bands
@@ -105,6 +107,7 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
     add_dispatching(app, views)
     if sources.cases is not None:
         add_cases(views)
+    pages.add_exception_handler(404, partial(lost, sources))
     pages.on_shutdown(views.stop)
     pages.storage.max_tab_storage_age = TAB_S
     # NiceGUI's application is the process's: one that served pages before takes no middleware until it is built anew.

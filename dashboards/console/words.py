@@ -7,6 +7,7 @@ from dashboards.console.accesswords import WORDS as ACCESS
 from dashboards.console.casewords import WORDS as CASES
 from dashboards.console.commandwords import WORDS as COMMANDS
 from dashboards.console.dispatchwords import WORDS as DISPATCH
+from dashboards.console.rulewords import WORDS as RULES
 
 _HAN = re.compile("[\u3400-\u9fff]")
 LANGUAGES = ("zh-CN", "en")
@@ -34,7 +35,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "messages": ("消息速率", "Messages"),
     "lag": ("处理延迟", "lag"),
     "max_depth": ("最深", "deepest"),
-    "gas_high": ("超 25", "over 25"),
+    "gas_high": ("超限点位", "over the limit"),
     "met": ("达标", "met"),
     "not_met": ("未达标", "not met"),
     "running": ("进行中", "running"),
@@ -161,7 +162,11 @@ _TABLE: dict[str, tuple[str, str]] = {
     "last_hours": ("最近 {n} 小时", "Last {n} hours"),
     "no_readings": ("该时段没有数据", "No readings in this time"),
     "unknown_device": ("没有这个设备", "No such device"),
+    "to_devices": ("查看全部设备", "See all devices"),
+    "whole_city": ("显示全图", "Show the whole city"),
+    "no_page": ("没有这个页面", "There is no such page"),
     "status": ("状态", "Status"),
+    **RULES,
     **DISPATCH,
     **ACCESS,
     **CASES,
@@ -211,6 +216,12 @@ def word(key: str, language: str) -> str:
     """One text; a key without one is shown as itself, so that nothing is ever blank."""
     pair = _TABLE.get(key)
     return key if pair is None else pair[LANGUAGES.index(language)]
+
+
+def rule_word(rule: str, language: str) -> str:
+    """What a rule is called; one that has no name here is shown as its id."""
+    pair = _TABLE.get(f"rule {rule}")
+    return rule if pair is None else pair[LANGUAGES.index(language)]
 
 
 def named(name: str, language: str) -> str:

@@ -1,5 +1,6 @@
 """The pages in a real browser, over the made-up city: nothing leaves the machine, nothing breaks."""
 
+import urllib.error
 import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
@@ -199,6 +200,27 @@ def test_closed_pages_leave_nothing_behind(browser: BrowserContext, futian: str)
     until(lambda: [state(futian)[k] for k in ("viewers", "listeners", "tasks", "clients")], nothing)
     tell(futian, "prune")
     assert state(futian)["tabs"] == 0
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh", "没有这个页面"), ("en", "There is no such page")])
+def test_where_there_is_no_page_the_console_says_so(futian: str, language: str, said: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(f"{futian}/nowhere?lang={language}")
+    with caught.value as answer:
+        text = answer.read().decode()
+    assert caught.value.code == 404
+    assert said in text
+    assert 'href="/?lang=' in text
+    assert "HTTPException" not in text
+
+
+def test_the_map_finds_the_whole_city_again(browser: BrowserContext, futian: str) -> None:
+    with opened(browser, futian) as page:
+        page.wait_for_selector("article.critical")
+        assert page.locator(".cw-home").count() == 0
+        page.locator("article.critical .cw-summary").first.click()
+        page.locator(".cw-home").click()
+        until(page.locator(".cw-home").count, 0)
 
 
 def test_an_empty_city_is_calm(browser: BrowserContext) -> None:

@@ -72,6 +72,9 @@ def test_periods_of_an_address() -> None:
     for wrong in ((None, None), ("x", "2026-11-22"), ("2026-11-22", "2026-11-01"), ("2020-01-01", "2026-11-22"),
                   ("9999-12-31", "9999-12-31"), ("0001-01-01", "0001-01-02")):  # fmt: skip
         assert period_of(wrong[0], wrong[1], today) == week
+    days = week.each({"2026-11-20": {"gas.methane": 2}, "2026-10-01": {"gas.methane": 9}})
+    assert list(days) == [f"2026-11-{day}" for day in range(16, 23)]
+    assert {day: rules for day, rules in days.items() if rules} == {"2026-11-20": {"gas.methane": 2}}
     assert week.days == 7
 
 

@@ -9,7 +9,7 @@ export default {
       <header>
         <h2>{{ words.open_alerts }}<b>{{ counted.total }}</b></h2>
         <div class="cw-counts"><a v-for="s in severities" :key="s" :href="path('/alerts?severity=' + s)"
-          :class="[s, { none: !counted.counts[s] }]" :title="words[s]"><i></i>{{ counted.counts[s] ?? 0 }}</a></div>
+          :class="[s, { none: !counted.counts[s] }]"><b>{{ counted.counts[s] ?? 0 }}</b><span>{{ words[s] }}</span></a></div>
         <Bell :words="words" />
       </header>
       <div class="cw-scroll">

@@ -16,7 +16,7 @@ export default {
           <p class="cw-foot"><span>{{ stamp(alert.raised_ms) }}</span><span>{{ words[alert.status === 'resolved'
             ? 'lasted' : 'lasts'] }} {{ lasting((alert.resolved_ms ?? at) - alert.raised_ms) }}</span>
             <span v-if="alert.assigned" class="cw-with">{{ words.assigned_to.replace('{who}', alert.assigned) }}</span>
-            <span v-if="alert.by" class="cw-by">✓ {{ alert.by }}</span></p></div>
+            <span v-if="alert.by" class="cw-by">✓ {{ name(alert.by) }}</span></p></div>
         <nav class="cw-do" v-if="may"><button v-for="[what, key] in deeds" :key="what" :title="key"
           :class="{ first: what === 'acknowledge' }" @click="begin(what)">{{ words[what === 'note' ? 'add_note' : what]
           }}</button></nav>
@@ -28,7 +28,7 @@ export default {
         <template v-if="alert.threshold !== null"><dt>{{ words.threshold }}</dt><dd>{{ round(alert.threshold) }} <small>{{
           alert.unit }}</small></dd></template>
         <dt>{{ words.rule }}</dt><dd><a :href="path('/alerts?status=any&rule=' + encodeURIComponent(alert.rule))">{{
-          alert.rule }}</a></dd>
+          ruled(alert.rule) }}</a><small v-if="ruled(alert.rule) !== alert.rule"> {{ alert.rule }}</small></dd>
         <dt>{{ words.kind }}</dt><dd>{{ kinds[alert.kind]?.[lang === 'en' ? 1 : 0] ?? alert.kind }}</dd>
         <dt>{{ words.subject }}</dt><dd>{{ alert.subject }}</dd>
         <template v-if="alert.district"><dt>{{ words.district }}</dt><dd>{{ district(alert.district) }}</dd></template>
@@ -44,13 +44,13 @@ export default {
           words.runbook }} ↗</a></p></section>
       <section class="cw-panel cw-life"><p class="cw-h">{{ words.life }}</p><ol>
         <li v-for="(e, i) in events" :key="i" :class="mark(e)"><time>{{ stamp(e.at_ms) }}</time>
-          <b>{{ happened(e) }}</b><span v-if="e.by" class="cw-by">{{ e.by }}</span>
-          <q v-if="e.note">{{ e.note }}</q></li></ol></section>
+          <b>{{ happened(e) }}</b><span v-if="e.by" class="cw-by">{{ name(e.by) }}</span>
+          <q v-if="e.note">{{ name(e.note) }}</q></li></ol></section>
       <section class="cw-panel cw-sent"><p class="cw-h">{{ words.sent }}</p>
         <p v-if="!sent.length" class="cw-none">{{ why ? words[why] : words.nobody_told }}</p>
         <ul v-else><li v-for="s in sent" :key="s.id"><span class="cw-state" :class="s.state">{{ words[s.state] }}</span>
           <div><b>{{ s.target }}</b> <span>{{ happened(s) }} · {{ stamp(s.done_ms ?? s.created_ms) }}</span>
-          <small v-if="s.detail || s.code">{{ [s.code, s.detail].filter(Boolean).join(' · ') }}<template
+          <small v-if="s.detail || s.code">{{ reply(s) }}<template
             v-if="s.state === 'waiting' && s.next_ms"> · {{ words.next_try.replace('{when}', stamp(s.next_ms))
             }}</template></small></div>
           <a class="cw-quiet" :href="path('/deliveries?id=' + encodeURIComponent(s.id))">{{ words.details }}</a>

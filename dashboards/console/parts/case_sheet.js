@@ -23,14 +23,14 @@ export default {
         <ol class="cw-case-way"><li v-for="[stage, ms] in way" :key="stage" :class="{ done: c[ms], now: stage === next }">
           <i></i><b>{{ words['case_way_' + stage] }}</b><time>{{ c[ms] ? day(c[ms]) : '' }}</time></li></ol>
         <p v-if="c.extension" class="cw-case-asked">{{ words.case_asked.replace('{limit}', length(c.extension.limit))
-          .replace('{why}', words['case_why_' + c.extension.why]) }}<q v-if="c.extension.note">{{ c.extension.note }}</q></p>
+          .replace('{why}', words['case_why_' + c.extension.why]) }}<q v-if="c.extension.note">{{ unit(c.extension.note) }}</q></p>
         <nav v-if="file.steps.length" class="cw-do"><button v-for="s in steps" :key="s.step" :data-step="s.step"
           :class="{ first: !quiet(s.step), quiet: quiet(s.step) }" @click="begin(s)">{{ words['case_do_' + s.step]
           }}</button></nav>
       </header>
       <section class="cw-panel cw-facts"><p class="cw-h">{{ words.case_facts }}</p><dl>
         <dt>{{ words.case_source }}</dt><dd>{{ source(c.source) }}</dd>
-        <dt>{{ words.case_reporter }}</dt><dd>{{ c.reporter }}</dd>
+        <dt>{{ words.case_reporter }}</dt><dd>{{ unit(c.reporter) }}</dd>
         <dt>{{ words.case_reported }}</dt><dd class="cw-n">{{ stamp(c.reported_ms) }}</dd>
         <template v-if="c.unit"><dt>{{ words.case_unit }}</dt><dd>{{ unit(c.unit) }}</dd></template>
         <template v-if="c.whole"><dt>{{ words.case_whole }}</dt><dd :class="mood(c.whole)">{{ standing(c.whole)
@@ -45,8 +45,8 @@ export default {
           .replace('{t}', c.transfers) }}</p></section>
       <section class="cw-panel cw-life"><p class="cw-h">{{ words.case_history }}</p><ol>
         <li v-for="(e, i) in events" :key="i" :class="marks[e.change] ?? 'hand'"><time>{{ stamp(e.at_ms) }}</time>
-          <b>{{ happened(e) }}</b><span class="cw-by">{{ e.by ?? words.case_server }}</span>
-          <small v-if="e.why">{{ words['case_why_' + e.why] }}</small><q v-if="e.note">{{ e.note }}</q></li></ol></section>
+          <b>{{ happened(e) }}</b><span class="cw-by">{{ e.by ? unit(e.by) : words.case_server }}</span>
+          <small v-if="e.why">{{ words['case_why_' + e.why] }}</small><q v-if="e.note">{{ unit(e.note) }}</q></li></ol></section>
       <section class="cw-panel cw-case-files"><p class="cw-h">{{ words.case_evidence }}</p>
         <p v-if="!file.files.length" class="cw-none">{{ words.case_no_evidence }}</p>
         <div class="cw-case-shots"><a v-for="f in file.files" :key="f.id" :href="link(f)" :title="f.name" download>

@@ -2,8 +2,8 @@
 // gestures; everything is drawn on three canvases (ground, things, pulses), so thousands of devices cost one redraw.
 import { leaflet as L } from "nicegui-leaflet";
 import {
-  bounds, clip, disc, drawFlood, drawGas, drawLamp, drawTail, drawVehicle, inside, listen, named, note, outline, ring,
-  rings, store, within,
+  bounds, clip, disc, drawBanners, drawFlood, drawGas, drawGrain, drawLamp, drawScale, drawTail, drawVehicle, inside, listen,
+  named, note, outline, ring, rings, store, within,
 } from "citywarden-console";
 
 const CLICK_PX = 16;
@@ -18,6 +18,8 @@ export default {
       <div ref="map" class="cw-map-ground"></div>
       <canvas v-for="layer in 3" :key="layer" ref="canvas"></canvas>
       <div ref="tip" class="cw-tip" v-show="tip !== null"></div>
+      <button v-if="away" class="cw-home" :title="words.whole_city" :aria-label="words.whole_city" @click="home()"><svg
+        viewBox="0 0 24 24" aria-hidden="true"><path d="M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5" /></svg></button>
       <div class="cw-legend" ref="legend">
         <button v-for="[kind, name, states] in legend" :key="kind" :class="{ hidden: hidden[kind] }"
           @click="toggle(kind)"><b>{{ name }}</b><span v-for="state in states" :key="state"><i
@@ -26,7 +28,7 @@ export default {
       </div>
     </div>`,
   props: { words: Object, lang: String, districts: Object, colours: Object, kinds: Object, day: Object, zones: Array, spot: Object },
-  data: () => ({ hidden: {}, tip: null }),
+  data: () => ({ hidden: {}, tip: null, away: false }),
   computed: {
     legend() {
       const states = {
@@ -46,12 +48,12 @@ export default {
   },
   mounted() {
     this.map = L.map(this.$refs.map, {
-      attributionControl: false, zoomControl: false, zoomSnap: 0.25, zoomAnimation: false, fadeAnimation: false,
+      attributionControl: false, zoomControl: false, zoomSnap: 0, zoomAnimation: false, fadeAnimation: false,
       preferCanvas: true, center: [22.54, 114.06], zoom: 11,
     });
     this.map.on("move zoom resize", () => this.drawAll());
-    this.map.on("dragstart", () => (this.moved = true));
-    this.$refs.map.addEventListener("wheel", () => (this.moved = true), { passive: true });
+    this.map.on("dragstart", () => this.leave());
+    this.$refs.map.addEventListener("wheel", () => this.leave(), { passive: true });
     this.map.on("click", (e) => this.open(e.containerPoint));
     this.map.on("mousemove", (e) => this.hover(e.containerPoint));
     this.map.on("mouseout", () => this.showTip(null));
@@ -125,15 +127,24 @@ export default {
       if (points.length) this.fitted = store.ready || !!this.day;
       const box = points.length ? bounds(points, this.day ? 0 : 0.01) : bounds(outline(this.districts), 0);
       if (box && this.size[0] && this.size[1]) {
-        const aside = this.day || this.size[0] < 700 ? 40 : this.$refs.legend.offsetWidth * 0.6;
-        this.map.fitBounds(box, { paddingTopLeft: [aside, 34], paddingBottomRight: [40, 34], animate: false });
-      };
+        const aside = 34 * this.u;
+        const low = this.$refs.legend.offsetHeight + 26 * this.u;
+        this.map.fitBounds(box, { paddingTopLeft: [aside, 40 * this.u], paddingBottomRight: [aside, low], animate: false });
+      }
     },
     goTo(id) {
       const pulse = store.pulses.find((p) => p[0] === id);
       if (!pulse) return;
-      this.moved = true;
+      this.leave();
       this.map.setView([pulse[2], pulse[1]], Math.max(this.map.getZoom(), 15.5), { animate: false });
+    },
+    leave() {
+      this.moved = this.away = true;
+    },
+    home() {
+      this.moved = this.away = false;
+      this.fit();
+      this.drawAll();
     },
     at(lon, lat) {
       return this.map.latLngToContainerPoint([lat, lon]);
@@ -153,6 +164,7 @@ export default {
     // ---- ground
     drawGround() {
       const c = this.context(0);
+      drawGrain(this, c, this.at(113, 23), this.map.getZoom());
       for (const feature of this.districts?.features ?? []) {
         c.beginPath();
         for (const ring of rings(feature.geometry)) this.trace(c, ring);
@@ -165,6 +177,9 @@ export default {
       this.drawZones(c);
       if (!this.hidden.road) this.drawRoads(c, [...(this.day?.roads ?? store.roads.values())]);
       this.drawNames(c);
+      const middle = this.map.getCenter();
+      const perPx = (40075016.7 * Math.cos((middle.lat * Math.PI) / 180)) / (256 * 2 ** this.map.getZoom());
+      drawScale(this, c, perPx, this.$refs.legend?.offsetHeight ?? 0);
       if (this.day && !this.hidden.track) this.drawTrack(c);
       if (this.spot?.trail?.length) this.drawTrail(c);
     },
@@ -327,6 +342,7 @@ export default {
         }
       }
       c.globalAlpha = 1;
+      if (!this.spot && this.size[0] > 700) drawBanners(this, c, store);
     },
     // ---- hands
     toggle(kind) {

@@ -31,7 +31,7 @@ export default {
       <div v-else class="cw-panel cw-messages"><button v-for="s in sent" :key="s.id" :data-id="s.id" class="cw-message"
         @click="look(s.id)"><span class="cw-state" :class="s.state">{{ words[s.state] }}</span>
         <b :class="s.severity">{{ s.target }}</b><span class="cw-told">{{ happened(s) }} · {{ name(s.place) }} · {{ said(s)
-        }}</span><small class="cw-answer">{{ [s.code, s.detail].filter(Boolean).join(' · ') }}</small><small
+        }}</span><small class="cw-answer">{{ reply(s) }}</small><small
         class="cw-n">{{ s.attempts }}×</small><time :title="stamp(s.created_ms)">{{ age(s.created_ms) }}</time>
         </button></div>
       <button v-if="more" class="quiet cw-next cw-act" @click="ask(true)">{{ words.load_more }}</button>

@@ -62,7 +62,7 @@ export default {
               <p class="cw-place"><b :title="name(a.place)">{{ name(a.place) }}</b><small v-if="several">{{ a.tenant
                 }}</small></p>
               <p class="cw-summary">{{ said(a) }}</p>
-              <p class="cw-foot"><span v-if="a.district">{{ district(a.district) }}</span><span class="cw-rule">{{ a.rule
+              <p class="cw-foot"><span v-if="a.district">{{ district(a.district) }}</span><span class="cw-rule" :title="a.rule">{{ ruled(a.rule)
                 }}</span><span v-if="a.stale">{{ words.stale_alert }}</span>
                 <span v-if="a.hold" class="cw-hold">{{ words[a.hold] }}</span>
                 <span v-if="a.assigned" class="cw-with">{{ words.assigned_to.replace('{who}', a.assigned) }}</span>
@@ -138,7 +138,7 @@ export default {
         ["+" + age, this.words.older.replace("{n}", this.words[age])]]);
       const all = [
         ["kind", "any_kind", kept("kind", kinds).map((k) => [k, this.kinds[k]?.[this.lang === "en" ? 1 : 0] ?? k])],
-        ["rule", "any_rule", plain(kept("rule", rules))],
+        ["rule", "any_rule", kept("rule", rules).map((r) => [r, this.ruled(r)])],
         ["district", "any_district", kept("district", districts).map((d) => [d, this.district(d)])],
         ["tenant", "any_tenant", plain(kept("tenant", tenants))],
         ["assigned", "anyone", [["me", this.words.mine], ["none", this.words.nobodys], ["some", this.words.somebodys]]],

@@ -46,8 +46,7 @@ export const casework = {
       return !d ? "" : this.late(d) ? "late" : d.near ? "near" : "";
     },
     day(ms) {
-      return new Date(ms).toLocaleString(this.lang === "en" ? "en-GB" : "zh-CN", { timeZone: this.timezone, month:
-        "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false });
+      return this.stamp(ms).slice(5, 16);
     },
   },
 };

@@ -1,6 +1,7 @@
 // What the page knows of the city: frames come in, parts of the page listen. Shared by all parts.
 
 export * from "./shapes.js";
+export * from "./signs.js";
 export * from "./bell.js";
 export * from "./cases.js";
 export * from "./deeds.js";

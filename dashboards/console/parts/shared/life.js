@@ -22,14 +22,22 @@ export const wording = {
       return ago(ms, this.words, this.at);
     },
     stamp(ms) {
-      return ms === null || ms === undefined ? "–" : new Date(ms).toLocaleString(this.lang === "en" ? "en-GB" : "zh-CN",
-        { timeZone: this.timezone, hour12: false });
+      // The Swedish way of writing a time is ISO 8601's, which is read alike in both languages.
+      return ms === null || ms === undefined ? "–" : new Date(ms).toLocaleString("sv-SE", { timeZone: this.timezone });
     },
     lasting(ms) {
       const s = Math.max(0, Math.round(ms / 1000));
       const [d, h, m] = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60];
       const two = (n) => String(n).padStart(2, "0");
       return `${d ? `${d} d ` : ""}${two(h)}:${two(m)}:${two(s % 60)}`;
+    },
+    // What a receiver answered: its status, and what that means where it is more than "taken".
+    reply({ code, detail }) {
+      return [code && `HTTP ${code}`, detail?.replace(/^HTTP \d+: /, "")].filter(Boolean).join(" · ");
+    },
+    // A rule in words; one that nobody has named here is shown as its id.
+    ruled(rule) {
+      return this.words[`rule ${rule}`] ?? rule;
     },
     district(name) {
       return this.names?.[name]?.[this.lang === "en" ? 1 : 0] ?? name;
