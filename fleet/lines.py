@@ -17,10 +17,14 @@ _NEAR_DEG, _FAR_DEG = 1.0, 10.0
 
 
 class Shapes:
-    """Reads coordinates given in one datum; problems go to the feature's findings."""
+    """Reads coordinates given in one datum; problems go to the feature's findings.
+
+    Lines that are the same are one object: a road is driven by many tasks.
+    """
 
     def __init__(self, crs: str) -> None:
         self._crs = crs
+        self._known: dict[bytes, Coordinates] = {}
 
     def lines(self, parts: object, found: Findings) -> tuple[Coordinates, ...]:
         """The parts of a road, in driving order, without repeated vertices; empty when something is wrong."""
@@ -37,7 +41,10 @@ class Shapes:
             if len(points) < 2 or step.sum() < MIN_LENGTH_M:
                 found.wrong(at, f"{len(part)} positions, {step.sum():.2f} m", f"a road of at least {MIN_LENGTH_M:g} m")
                 continue
-            lines.append(_pairs(points))
+            key = points.tobytes()
+            if (line := self._known.get(key)) is None:
+                line = self._known[key] = _pairs(points)
+            lines.append(line)
         return tuple(lines) if len(lines) == len(parts) else ()
 
     def rings(self, rings: object, found: Findings) -> tuple[Coordinates, ...]:

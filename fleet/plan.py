@@ -1,13 +1,14 @@
 """Reading a plan file: GeoJSON text checked whole, every problem named by feature, key, value and expectation."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from citywarden.coordinates import CRS
 from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.model.work import Zone
+from fleet.features import open_collection
 from fleet.lines import Shapes, check_neighbours
 from fleet.properties import Findings, read_task, read_zone
 from fleet.schedule import Plan, TaskTemplate
@@ -16,6 +17,7 @@ __all__ = ["Plan", "parse_plan"]
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _MAX_PROBLEMS = 200
+_FEATURES = "expected a GeoJSON FeatureCollection with features"
 _EMPTY: Mapping[str, object] = {}
 
 
@@ -24,15 +26,14 @@ def parse_plan(text: str, file: str, timezone: ZoneInfo = SHANGHAI, tenant: str 
 
     `tenant` is whose vehicles the tasks name. Raises ConfigurationError with every problem of the file.
     """
-    document = _load(text, file)
+    document, features = _load(text, file)
     problems: list[Problem] = []
     crs = document.get("crs_name", "wgs84")
     if crs not in CRS:
         problems.append(Problem(file, None, "crs_name", f"{crs!r} is unknown, expected one of {', '.join(CRS)}"))
         crs = "wgs84"
-    features = document.get("features")
-    if document.get("type") != "FeatureCollection" or not isinstance(features, list):
-        raise ConfigurationError([Problem(file, None, "type", "expected a GeoJSON FeatureCollection with features")])
+    if document.get("type") != "FeatureCollection":
+        raise ConfigurationError([Problem(file, None, "type", _FEATURES)])
     shapes = Shapes(str(crs))
     templates: dict[str, tuple[int, TaskTemplate]] = {}
     zones: list[Zone] = []
@@ -56,16 +57,16 @@ def parse_plan(text: str, file: str, timezone: ZoneInfo = SHANGHAI, tenant: str 
     return Plan(tuple(t for _, t in templates.values()), tuple(zones), timezone, tuple(warnings))
 
 
-def _load(text: str, file: str) -> Mapping[str, object]:
+def _load(text: str, file: str) -> tuple[Mapping[str, object], Iterator[object]]:
     try:
-        document: object = json.loads(text)
+        found = open_collection(text)
     except json.JSONDecodeError as error:
         raise ConfigurationError([Problem(file, error.lineno, "", f"not JSON: {error.msg}")]) from None
     except RecursionError:
         raise ConfigurationError([Problem(file, None, "", "nested too deeply")]) from None
-    if not isinstance(document, dict):
-        raise ConfigurationError([Problem(file, None, "", "expected a GeoJSON FeatureCollection")])
-    return document
+    if found is None:
+        raise ConfigurationError([Problem(file, None, "type", _FEATURES)])
+    return found
 
 
 def _feature(feature: object, found: Findings, shapes: Shapes) -> TaskTemplate | Zone | None:
