@@ -147,6 +147,11 @@ class Gate:
         self._open.set()
         for writer, held in self._held:
             writer.write(b"".join(held))
+            held.clear()
+
+    def hold(self) -> None:
+        """Hold messages back again; only while none is under way."""
+        self._open.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_broker = await asyncio.open_connection(self._broker.host, self._broker.port, limit=CHUNK)

@@ -35,13 +35,15 @@ class Meter:
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
+        self.rss_bytes = 0
         self.peak_bytes = 0
 
     def read(self) -> Moment:
         """Now; the largest resident memory seen is kept."""
         with self._process.oneshot():
             times = self._process.cpu_times()
-            self.peak_bytes = max(self.peak_bytes, self._process.memory_info().rss)
+            self.rss_bytes = self._process.memory_info().rss
+            self.peak_bytes = max(self.peak_bytes, self.rss_bytes)
         return Moment(asyncio.get_running_loop().time(), times.user + times.system)
 
     async def idle(self, timeout_s: float = START_S) -> tuple[Moment, Moment]:
@@ -82,10 +84,12 @@ def server(config: Path, data: Path) -> list[str]:
     return [sys.executable, "-m", "citywarden", "serve", *places]
 
 
-async def says(process: asyncio.subprocess.Process, output: Path, words: str) -> None:
+async def says(
+    process: asyncio.subprocess.Process, output: Path, words: str, timeout_s: float = START_S
+) -> None:  # fmt: skip
     """Wait until the program has said so. Raises BenchError when it ends or takes too long."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(START_S):
+        async with asyncio.timeout(timeout_s):
             while process.returncode is None:
                 if words in said(output):
                     return
