@@ -18,8 +18,11 @@ from ingest.subscription import Cause, ConnectionEnded, State, Status, Subscript
 
 __all__ = ["Cause", "Connection", "ConnectionEnded", "State", "Status", "Subscription"]
 
-HIGH_BYTES = 32 * 1024 * 1024
-"""Bytes collected above which reading stops until they have been taken."""
+HIGH_BYTES = 4 * 1024 * 1024
+HIGH_MESSAGES = 20_000
+"""Bytes and messages collected above which reading stops until they have been taken. Some brokers send more than our
+receive maximum; and what is taken is one batch of the log, which has to fit into the smallest.
+"""
 LEAVE_S = 2.0
 
 
@@ -128,7 +131,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._messages.extend(map(_make, fields))
         self._bytes += at
-        if self._bytes > HIGH_BYTES:
+        if self._bytes > HIGH_BYTES or len(self._messages) > HIGH_MESSAGES:
             self._pause_reading()
         return at
 

@@ -16,7 +16,7 @@ from ingest.endpoint import Endpoint, Tls
 from ingest.mqtt import Timing, fill, receive
 from ingest.publisher import Publisher
 from ingest.subscription import Cause, State, Subscription
-from ingest.wire import HIGH_BYTES, Connection, frame_bytes, why_unanswered
+from ingest.wire import HIGH_BYTES, HIGH_MESSAGES, Connection, frame_bytes, why_unanswered
 from tests.brokers import mosquitto, needs_mosquitto
 from tests.ingest.scripted import QUICK, WELCOME, Peer, Watcher, publish, scene
 
@@ -284,24 +284,26 @@ async def test_a_batch_grows_while_messages_pour_in(counts: list[int], taken: in
     assert await fill(collected, 100, timing) == taken
 
 
-async def test_reading_stops_while_too_much_is_collected() -> None:
-    """Memory stays bounded while the log hangs: the broker cannot get rid of more."""
-    permit, finished, size = asyncio.Event(), asyncio.Event(), 1_000_000
-    stored = sent = 0
+@pytest.mark.parametrize(("count", "size"), [(60, 1_000_000), (40_000, 10)])
+async def test_reading_stops_while_too_much_is_collected(count: int, size: int) -> None:
+    """Memory stays bounded while the log hangs, whatever receive maximum the broker keeps to; so does each batch."""
+    permit, finished = asyncio.Event(), asyncio.Event()
+    batches: list[int] = []
+    sent = 0
 
     async def sink(batch: Sequence[RawMessage]) -> None:
-        nonlocal stored
         await permit.wait()
-        stored += len(batch)
+        batches.append(len(batch))
 
     async def script(peer: Peer) -> None:
         nonlocal sent
         await peer.welcome()
-        for i in range(120):
+        for i in range(count):
             peer.writer.write(publish(i, b"z" * size))
-            await peer.writer.drain()
-            sent += size
-        await peer.acks(120)
+            if i % 100 == 99 or size > 100:
+                await peer.writer.drain()
+            sent += 1
+        await peer.acks(count)
         finished.set()
 
     async with scene(script, sink):
@@ -309,11 +311,13 @@ async def test_reading_stops_while_too_much_is_collected() -> None:
         while sent != before or sent == 0:
             before = sent
             await asyncio.sleep(0.3)
-        assert sent < 2 * HIGH_BYTES + 20_000_000
+        assert sent * size < 2 * HIGH_BYTES + 20_000_000
         permit.set()
         async with asyncio.timeout(60):
             await finished.wait()
-    assert stored >= 120
+    assert sum(batches) == count
+    assert max(batches) * size <= HIGH_BYTES + 1_500_000
+    assert max(batches) <= HIGH_MESSAGES + 10_000
 
 
 @pytest.mark.parametrize(
