@@ -24,6 +24,7 @@ class Dispatcher(Listening):
         super().__init__()
         self.messages: list[Message] = []
         self.hanging = False
+        self.delay_s = 0.0
         self.asked = 0
 
     @property
@@ -36,6 +37,7 @@ class Dispatcher(Listening):
             self.asked += 1
             if self.hanging:
                 await asyncio.Event().wait()
+            await asyncio.sleep(self.delay_s)
             number = head.lower().partition(b"\r\nwebhook-id:")[2].split(b"\r\n", 1)[0].strip().decode()
             said = json.loads(body)
             self.messages.append(Message(number, str(said["rule"]), str(said["subject"]), str(said["status"])))

@@ -15,18 +15,16 @@ from sqlalchemy import create_engine, text
 
 from bench.parts.broker import FastPublisher
 from citywarden.cli.running import wall_ms
-from citywarden.serve.tables import open_database
-from citywarden.settings import load
-from ingest.registry import Registry
 from tests.brokers import needs_mosquitto
 from tests.faults.children import Broker, Influx, Server
 from tests.faults.dispatcher import Dispatcher
 from tests.faults.doors import WriteDoor, refusal
+from tests.faults.flood import PAGES, Lamps, deaf_listener, figures, flooded, look_s
 from tests.faults.traffic import LAMPS, TENANT, devices
 from tests.influx import HOW, find_influxd
 
 MESSAGES = 70_000
-PADDING = b"x" * 300
+NOTE_BYTES = 300
 LOG_MB = 16
 """Less than the messages of this test: the log is full before they are all in it."""
 
@@ -36,31 +34,16 @@ GROWTH_MB = 250
 PATIENCE_S = 300.0
 
 
-def lamp(n: int, begin_ms: int) -> tuple[str, bytes]:
-    topic = f"city/{TENANT}/streetlight/L{n % LAMPS:03}/telemetry"
-    return topic, b'{"ts": %d, "energy_kwh": %d, "note": "%s"}' % (begin_ms + n, n, PADDING)
-
-
 @asynccontextmanager
 async def server(folder: Path, more: str) -> AsyncIterator[tuple[Server, Broker]]:
-    """A server on Mosquitto and SQLite with the city's devices."""
+    """A server on Mosquitto with the city's devices."""
     broker = Broker(folder)
-    config, data = folder / "citywarden.toml", folder / "data"
-    config.write_text(
-        f'tenant = "{TENANT}"\n[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\n{more}[log]\nmax_mb = {LOG_MB}\n'
-    )
-    settings = load(config, {}, data)
-    data.mkdir()
-    engine = open_database(settings.database_url)
-    Registry(engine).add(devices())
-    engine.dispose()
-    found = Server(config, data, folder / "server.output")
     try:
         await broker.start()
-        await found.start()
-        yield found, broker
+        log = f"[log]\nmax_mb = {LOG_MB}\n"
+        async with flooded(folder, broker.port, more + log, [*Lamps(LAMPS).devices(), *devices()]) as found:
+            yield found, broker
     finally:
-        await found.kill()
         await broker.kill()
 
 
@@ -68,18 +51,10 @@ async def looks_s(url: str, count: int) -> list[float]:
     """How long pages take."""
     took = []
     async with httpx.AsyncClient(timeout=60) as client:
-        for path in ("/healthz", "/metrics", "/api/v1/devices?limit=50") * count:
-            begin_s = time.monotonic()
-            assert (await client.get(url + path)).status_code in (200, 503)
-            took.append(time.monotonic() - begin_s)
+        for path in PAGES * count:
+            took.append(await look_s(client, url + path))
             await asyncio.sleep(0.05)
     return took
-
-
-async def figures(url: str) -> dict[str, float]:
-    async with httpx.AsyncClient(timeout=60) as client:
-        body = (await client.get(f"{url}/healthz")).json()
-    return {name: float(value) for name, value in body["figures"].items()}
 
 
 @needs_mosquitto
@@ -106,11 +81,11 @@ async def test_what_is_too_much_waits_in_the_broker_and_memory_stays_bounded(tmp
 
 
 async def _overload(found: Server, broker: Broker, door: WriteDoor, influx: Influx) -> None:
-    process, begin_ms = psutil.Process(found.pid), wall_ms() - MESSAGES
+    process, lamps = psutil.Process(found.pid), Lamps(LAMPS, NOTE_BYTES)
     before = process.memory_info().rss
     calm = await looks_s(found.url, 5)
     async with FastPublisher(broker.endpoint) as publisher:
-        filling = asyncio.create_task(publisher.fill([lamp(n, begin_ms) for n in range(MESSAGES)]))
+        filling = asyncio.create_task(publisher.fill(lamps.next(MESSAGES)))
         under_load = await looks_s(found.url, 10)
         async with asyncio.timeout(PATIENCE_S):
             await filling
@@ -176,8 +151,8 @@ async def _ingest(folder: Path, more: str, deaf: int, told: Callable[[], bool]) 
     async with contextlib.AsyncExitStack() as stack:
         found, broker = await stack.enter_async_context(server(folder, more))
         for _ in range(deaf):
-            await stack.enter_async_context(_deaf_listener(found.url))
-        process, begin_ms = psutil.Process(found.pid), wall_ms() - 10_000
+            await stack.enter_async_context(deaf_listener(found.url))
+        process, lamps = psutil.Process(found.pid), Lamps(LAMPS, NOTE_BYTES)
         before, begin_s = process.memory_info().rss, time.monotonic()
         leaks = [
             (f"city/{TENANT}/gas/leak-{i:04}/telemetry", b'{"ts": %d, "methane_lel_pct": 60}' % wall_ms())
@@ -185,8 +160,7 @@ async def _ingest(folder: Path, more: str, deaf: int, told: Callable[[], bool]) 
         ]
         async with FastPublisher(broker.endpoint) as publisher:
             for part in range(10):
-                numbers = range(part * 1000, part * 1000 + 1000)
-                await publisher.fill([lamp(n, begin_ms) for n in numbers] + leaks[part * 10 : part * 10 + 10])
+                await publisher.fill(lamps.next(1000) + leaks[part * 10 : part * 10 + 10])
         async with asyncio.timeout(PATIENCE_S):
             while (now := await figures(found.url))["stored"] < 10_100 or now["open_alerts"] < 100:
                 await asyncio.sleep(0.05)
@@ -194,16 +168,3 @@ async def _ingest(folder: Path, more: str, deaf: int, told: Callable[[], bool]) 
             while not told():
                 await asyncio.sleep(0.05)
         return took_s, (process.memory_info().rss - before) / 2**20
-
-
-@asynccontextmanager
-async def _deaf_listener(url: str) -> AsyncIterator[None]:
-    """Asks for the event stream and never reads it."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    _, writer = await asyncio.open_connection(host, int(port), limit=1024)
-    writer.write(b"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\n\r\n")
-    await writer.drain()
-    try:
-        yield
-    finally:
-        writer.transport.abort()
