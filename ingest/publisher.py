@@ -12,6 +12,7 @@ import aiomqtt
 
 from citywarden.model.errors import Unavailable
 from ingest.endpoint import Endpoint
+from ingest.goodbye import heed_cancellation
 
 MAX_IN_FLIGHT = 200
 FIRST_WAIT_S = 0.2
@@ -111,6 +112,7 @@ class Publisher:
         while True:
             try:
                 async with self._make() as client:
+                    heed_cancellation()
                     self._client, self._problem, tries = client, "", 0
                     self._up.set()
                     if not first.done():
@@ -118,6 +120,7 @@ class Publisher:
                     async for _ in client.messages:
                         pass
             except (aiomqtt.MqttError, OSError) as error:
+                heed_cancellation()
                 self._problem = self._explain(error)
             finally:
                 self._lose()

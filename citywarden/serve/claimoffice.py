@@ -32,6 +32,7 @@ from citywarden.provision.claims import (
 from citywarden.provision.sealing import seal
 from citywarden.serve.enrolment import Enrolment
 from ingest.endpoint import Endpoint
+from ingest.goodbye import heed_cancellation
 
 TENANT_PACE = Pace(burst=200, per_min=600)
 SERIAL_PACE = Pace(burst=5, per_min=2)
@@ -129,10 +130,12 @@ class ClaimOffice:
             try:
                 async with _client(broker, client_id) as client:
                     await client.subscribe("city/+/claim", qos=1)
+                    heed_cancellation()
                     self.listening.set()
                     async for message in client.messages:
                         await self._take(client, message)
             except (aiomqtt.MqttError, OSError) as error:
+                heed_cancellation()
                 _log.info("claims: %s: %s", broker, error)
                 await asyncio.sleep(AGAIN_S)
 

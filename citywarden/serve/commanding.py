@@ -15,6 +15,7 @@ from citywarden.model.kind import Kinds
 from citywarden.sections import Settings
 from citywarden.serve.tables import open_database
 from ingest.endpoint import Endpoint
+from ingest.goodbye import heed_cancellation
 from ingest.kinds import all_kinds
 from ingest.publisher import Publisher
 from ingest.registry import Registry
@@ -51,11 +52,13 @@ async def obey(
                 identifier=f"citywarden-{tenant}-lamps", clean_session=False,
             ) as client:  # fmt: skip
                 await client.subscribe(f"city/{tenant}/streetlight/+/command", qos=1)
+                heed_cancellation()
                 if listening is not None:
                     listening.set()
                 async for message in client.messages:
                     await take(str(message.topic), bytes(message.payload))
         except aiomqtt.MqttError:
+            heed_cancellation()
             await asyncio.sleep(1)
 
 

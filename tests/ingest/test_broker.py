@@ -8,7 +8,9 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Self
 
+import aiomqtt
 import psutil
 import pytest
 
@@ -150,6 +152,28 @@ async def test_publishing_gives_up_when_asked_to() -> None:
         with pytest.raises(Unavailable):
             await publisher.publish("city/t/gas/g1/telemetry", "{}", timeout_s=0.3)
     assert not broker.running
+
+
+class Rude(aiomqtt.Client):
+    """A client whose goodbye fails."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        raise aiomqtt.MqttError("Operation timed out")
+
+
+class Ending(Publisher):
+    """A publisher with such a client."""
+
+    def _make(self) -> aiomqtt.Client:
+        return Rude("127.0.0.1")
+
+
+async def test_a_publisher_ends_although_its_goodbye_fails() -> None:
+    async with asyncio.timeout(60), Ending(Endpoint("127.0.0.1", 1)):
+        pass
 
 
 PARENT = """
