@@ -41,7 +41,7 @@ export default {
           <td class="cw-deeds"><button v-if="t.state === 'enabled'" class="red"
             @click="open('revoke', { id: t.id, name: t.name })">{{ words.revoke }}</button></td></tr>
       </tbody></table></section>
-      <dialog ref="dialog" class="cw-dialog" @close="doing = null">
+      <dialog ref="dialog" class="cw-dialog" @close="$refs.dialog.open || (doing = null)">
         <form v-if="doing" @submit.prevent="confirm">
           <h3>{{ words[doing.what] }}</h3>
           <p v-if="doing.what === 'remove_user'">{{ words.sure_remove.replace('{n}', doing.name) }}</p>

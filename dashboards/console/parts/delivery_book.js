@@ -35,7 +35,7 @@ export default {
         class="cw-n">{{ s.attempts }}×</small><time :title="stamp(s.created_ms)">{{ age(s.created_ms) }}</time>
         </button></div>
       <button v-if="more" class="quiet cw-next cw-act" @click="ask(true)">{{ words.load_more }}</button>
-      <dialog ref="dialog" class="cw-dialog cw-wide" @close="seen = wanted = null; remember()"><form v-if="seen"
+      <dialog ref="dialog" class="cw-dialog cw-wide" @close="closed"><form v-if="seen"
         method="dialog"><h3><span class="cw-state" :class="seen.state">{{ words[seen.state] }}</span>{{ seen.target }}
         <small>{{ seen.format }}</small></h3>
         <p class="cw-summary"><a :href="path('/alerts/' + encodeURIComponent(seen.alert))">{{ happened(seen) }} · {{
@@ -91,6 +91,13 @@ export default {
         else url.searchParams.delete(key);
       }
       history.replaceState(null, "", url);
+    },
+    closed() {
+      // The event comes late: another message may have been asked for meanwhile.
+      if (this.$refs.dialog.open) return;
+      if (this.wanted === this.seen?.id) this.wanted = null;
+      this.seen = null;
+      this.remember();
     },
     look(id) {
       this.wanted = id;

@@ -7,7 +7,7 @@ export const SPANS = [["1h", HOUR], ["4h", 4 * HOUR], ["8h", 8 * HOUR], ["24h", 
 
 export const Deeds = {
   template: `
-    <dialog ref="dialog" class="cw-dialog" @close="doing = null" @keydown.ctrl.enter="send">
+    <dialog ref="dialog" class="cw-dialog" @close="closed" @keydown.ctrl.enter="send">
       <form v-if="doing" @submit.prevent="send">
         <h3>{{ words[title] }}<small v-if="doing.count > 1">{{ words.selected.replace('{n}', doing.count) }}</small></h3>
         <p v-if="doing.alerts.length === 1" class="cw-summary">{{ place(doing.alerts[0]) }} · {{ lang === 'en'
@@ -69,6 +69,10 @@ export const Deeds = {
     },
     close() {
       this.$refs.dialog.close();
+    },
+    closed() {
+      // The event comes late: another deed may have been begun meanwhile.
+      if (!this.$refs.dialog.open) this.doing = null;
     },
     send() {
       const { what, ids } = this.doing;
