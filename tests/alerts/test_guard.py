@@ -216,7 +216,7 @@ async def test_tls_proves_the_targets_name_although_the_address_is_pinned(tmp_pa
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0, ssl=served)
     port = server.sockets[0].getsockname()[1]
     transport = GuardedTransport(Guard(resolve=naming(["127.0.0.1"])), httpx.Limits(), trusting)
-    async with server, httpx.AsyncClient(transport=transport) as http:
+    async with server, httpx.AsyncClient(transport=transport, timeout=60) as http:
         assert (await http.post(f"https://dispatch.example:{port}/", content=b"x")).status_code == 204
         with pytest.raises(httpx.ConnectError, match=r"not valid for .another\.example"):
             await http.post(f"https://another.example:{port}/", content=b"x")

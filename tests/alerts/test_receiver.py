@@ -22,7 +22,7 @@ async def test_the_receiver_shows_what_a_dispatcher_gets(tmp_path: Path) -> None
             assert len(delivery) == 3
             await courier.replay(newest.id)
             assert await courier.drain(60)
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             assert (await client.post(url, json={"forged": True})).status_code == 401
             told = (await client.get(url)).json()
     assert (receiver.count, receiver.duplicates, receiver.rejected) == (3, 1, 1)

@@ -23,7 +23,7 @@ TRACK = Path(__file__).parents[2] / "examples" / "tracks" / "jerseycity_trucks_2
 
 
 async def collect(endpoint: Endpoint, into: list[tuple[str, bytes]], ready: asyncio.Event) -> None:
-    async with aiomqtt.Client(endpoint.host, endpoint.port) as client:
+    async with aiomqtt.Client(endpoint.host, endpoint.port, timeout=60) as client:
         await client.subscribe("city/#", qos=1)
         ready.set()
         async for message in client.messages:

@@ -51,7 +51,7 @@ def test_the_servers_configuration_is_whole(tmp_path: Path) -> None:
 
 
 def client(port: int, user: str | None, password: str | None) -> aiomqtt.Client:
-    return aiomqtt.Client("127.0.0.1", port, username=user, password=password)
+    return aiomqtt.Client("127.0.0.1", port, username=user, password=password, timeout=60)
 
 
 @needs_mosquitto

@@ -43,7 +43,7 @@ async def served(environment: Mapping[str, str], output: Path, url: str) -> Asyn
     with output.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(*CITYWARDEN, "serve", env=environment, stdout=sink, stderr=sink)
     try:
-        async with httpx.AsyncClient(base_url=url) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
             said, deadline_s = "", time.monotonic() + PATIENCE_S
             while process.returncode is None and said != "200" and time.monotonic() < deadline_s:
                 await asyncio.sleep(0.1)

@@ -103,7 +103,9 @@ async def _overload(found: Server, broker: Broker, door: WriteDoor, influx: Infl
     assert log_mb <= LOG_MB
     assert statistics.median(under_load + waiting) < max(0.5, 10 * statistics.median(calm))
     door.behave()
-    async with httpx.AsyncClient(base_url=influx.base, headers={"Authorization": f"Token {influx.token}"}) as client:
+    async with httpx.AsyncClient(
+        base_url=influx.base, headers={"Authorization": f"Token {influx.token}"}, timeout=60
+    ) as client:
         async with asyncio.timeout(PATIENCE_S):
             while await stored(client) < MESSAGES or "log.stalled" in alerts(found.data):
                 await asyncio.sleep(0.2)

@@ -167,7 +167,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     with influxd(tmp_path_factory.mktemp("influxd")) as server:
         bucket, now_ms = server.make_bucket("_records"), time.time_ns() // 1_000_000
         asyncio.run(fill(server.url(bucket), server.token, now_ms))
-        with httpx.Client() as client:
+        with httpx.Client(timeout=60) as client:
             yield City(server, bucket, now_ms, client)
 
 

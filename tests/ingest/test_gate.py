@@ -80,7 +80,9 @@ async def test_a_device_hears_its_own_commands_only(v5: bool) -> None:
             assert await granted(device, wrong) >= 0x80
         assert await granted(device, f"city/{G1}/command") == 1
         inner = gate.upstream(4)
-        async with aiomqtt.Client(inner.host, inner.port, username=inner.username, password=inner.password) as server:
+        async with aiomqtt.Client(
+            inner.host, inner.port, username=inner.username, password=inner.password, timeout=60
+        ) as server:
             await server.publish(f"city/{G2}/command", b"not for you", qos=1)
             await server.publish(f"city/{G1}/command", b"on", qos=1)
         async with asyncio.timeout(60):

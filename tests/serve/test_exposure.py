@@ -87,7 +87,7 @@ async def test_console_and_api_speak_https_and_the_certificate_is_the_hosts(tmp_
     trusting = ssl.create_default_context(cafile=papers.ca)
     async with running(prepare(settings), Options(port=0), wall_ms) as server:
         assert server.url.startswith("https://127.0.0.1:")
-        async with httpx.AsyncClient(verify=trusting) as http:
+        async with httpx.AsyncClient(verify=trusting, timeout=60) as http:
             assert (await http.get(f"{server.url}/healthz")).status_code == 200
         async with httpx.AsyncClient() as http:
             with pytest.raises(httpx.ConnectError, match="certificate"):

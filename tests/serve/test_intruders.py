@@ -74,7 +74,7 @@ async def test_retained_telemetry_is_counted_and_ignored_a_retained_status_is_no
         )
         async with running(prepare(settings), Options(port=0), wall_ms) as server:
             await until(judged(server, 2))
-            async with httpx.AsyncClient(base_url=server.url) as api:
+            async with httpx.AsyncClient(base_url=server.url, timeout=60) as api:
                 assert "citywarden_retained_ignored_total 1.0" in (await api.get("/metrics")).text
             assert await server.store.count("gas") == 0
             assert await server.desk.open() == []
@@ -82,7 +82,7 @@ async def test_retained_telemetry_is_counted_and_ignored_a_retained_status_is_no
 
 
 async def test_what_is_too_large_too_deep_or_too_much_is_a_dead_letter(serving: Serving) -> None:
-    async with serving() as (server, receiver), httpx.AsyncClient(base_url=server.url) as api:
+    async with serving() as (server, receiver), httpx.AsyncClient(base_url=server.url, timeout=60) as api:
         server.registry.put([device("gas", "G1")])
         large = b'{"methane_lel_pct": 60, "x": "%b"}' % (b"y" * MAX_PAYLOAD_BYTES)
         deep = b'{"methane_lel_pct": 60, "x": ' + b"[" * 5000 + b"]" * 5000 + b"}"
@@ -98,7 +98,7 @@ async def test_what_is_too_large_too_deep_or_too_much_is_a_dead_letter(serving: 
 
 async def test_only_registered_names_become_series(serving: Serving) -> None:
     """A thousand invented devices, districts or fields are a thousand dead letters and no new series."""
-    async with serving() as (server, _), httpx.AsyncClient(base_url=server.url) as api:
+    async with serving() as (server, _), httpx.AsyncClient(base_url=server.url, timeout=60) as api:
         server.registry.put([device("gas", "G1")])
         async with Publisher(server.broker) as publisher:
             now_ms = wall_ms()

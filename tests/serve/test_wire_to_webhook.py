@@ -39,7 +39,7 @@ async def webhooks(receiver: Receiver, count: int) -> list[dict[str, object]]:
 
 
 async def test_a_leak_on_the_wire_is_a_webhook_and_clears(serving: Serving) -> None:
-    async with serving() as (server, receiver), httpx.AsyncClient(base_url=server.url) as api:
+    async with serving() as (server, receiver), httpx.AsyncClient(base_url=server.url, timeout=60) as api:
         server.registry.put([device("gas", "G1", owner="Gas Co.")])
         await leak(server, 60.0)
         (raised,) = await webhooks(receiver, 1)
@@ -79,7 +79,7 @@ async def test_an_alert_is_with_its_receiver_within_a_second(serving: Serving) -
 
 
 async def test_what_nobody_knows_is_a_dead_letter_with_its_reason(serving: Serving) -> None:
-    async with serving() as (server, _), httpx.AsyncClient(base_url=server.url) as api:
+    async with serving() as (server, _), httpx.AsyncClient(base_url=server.url, timeout=60) as api:
         await leak(server, 60.0)
 
         async def dead() -> bool:
@@ -123,7 +123,7 @@ rules:
 
 
 async def test_an_event_older_than_15_minutes_is_recorded_and_pages_nobody(serving: Serving) -> None:
-    async with serving() as (server, receiver), httpx.AsyncClient(base_url=server.url) as api:
+    async with serving() as (server, receiver), httpx.AsyncClient(base_url=server.url, timeout=60) as api:
         server.registry.put([device("gas", "G1"), device("gas", "G2")])
         async with Publisher(server.broker) as publisher:
             await publisher.publish(TOPIC, json.dumps({"ts": wall_ms() - 3_600_000, "methane_lel_pct": 60}))
@@ -155,7 +155,7 @@ async def test_alerts_of_a_rule_that_is_gone_are_closed_at_start(serving: Servin
 
 
 async def test_what_a_device_says_of_itself_is_shown(serving: Serving) -> None:
-    async with serving() as (server, _), httpx.AsyncClient(base_url=server.url) as api:
+    async with serving() as (server, _), httpx.AsyncClient(base_url=server.url, timeout=60) as api:
         server.registry.put([device("gas", "G1")])
         async with Publisher(server.broker) as publisher:
             await publisher.publish("city/t/gas/G1/status", b"offline", retain=True)
