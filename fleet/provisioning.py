@@ -61,6 +61,7 @@ def read_csv(lines: Iterable[str], tenant: str, kinds: Kinds) -> tuple[list[tupl
             bad.append(BadRow(line, "row", f"has {len(row)} cells, expected {len(names)}"))
             continue
         cells = {name: cell.strip() for name, cell in zip(names, row, strict=True) if cell.strip()}
+        cells = {name: _unguarded(cell) if name in _LONGEST else cell for name, cell in cells.items()}
         device, wrong = parse({"tenant": tenant} | cells, kinds)
         bad += [BadRow(line, column, what) for column, what in wrong]
         if device is not None:
@@ -141,6 +142,8 @@ def parse_profile(word: str) -> Profile:
             found = json.loads(word)
         except json.JSONDecodeError as error:
             raise ValueError(f"no valid JSON: {error.msg}") from None
+        except RecursionError:
+            raise ValueError("no valid JSON: it is nested too deeply") from None
     else:
         pairs = [pair.partition("=") for pair in word.split(";") if pair.strip()]
         if any(not equals for _, equals, _ in pairs):
@@ -178,7 +181,20 @@ def _rows(devices: Iterable[Device]) -> Iterator[Sequence[object]]:
     for d in devices:
         profile = json.dumps(dict(d.profile), ensure_ascii=False, sort_keys=True) if d.profile else ""
         lat, lon = (repr(x) if x is not None else "" for x in (d.lat, d.lon))
-        yield (d.id, d.kind, d.tenant, d.name, d.district, lat, lon, d.crs, profile, d.owner)
+        name, district, owner = map(_guarded, (d.name, d.district, d.owner))
+        yield (d.id, d.kind, d.tenant, name, district, lat, lon, d.crs, profile, owner)
+
+
+_FORMULA = re.compile(r"'*[=+@-]")
+
+
+def _guarded(word: str) -> str:
+    """A text that a spreadsheet would take for a formula, kept a text by the sign that spreadsheets have for that."""
+    return f"'{word}" if _FORMULA.match(word) else word
+
+
+def _unguarded(word: str) -> str:
+    return word[1:] if word[:1] == "'" and _FORMULA.match(word) else word
 
 
 def _name(word: str) -> str:

@@ -1,5 +1,9 @@
 """Devices from CSV: all of them, or every bad row named."""
 
+import csv
+
+import pytest
+
 from citywarden.model.device import Device
 from fleet.provisioning import BadRow, parse_profile, read_csv, write_csv
 from tests import builders
@@ -97,6 +101,22 @@ def test_what_is_written_is_read_back_the_same() -> None:
     again, bad = read_csv(list(write_csv(devices)), "city", KINDS)
     assert bad == []
     assert [device for _, device in again] == devices
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+86 755", "-1号井", "@SUM(A1)", "'=x", "''@y", "'plain'", "=cmd|' /C calc'!A0"]
+)
+def test_a_name_that_looks_like_a_formula_is_written_as_a_text_and_read_back_the_same(name: str) -> None:
+    device = Device("a", "gas", "G1", name, name, owner=name)
+    lines = list(write_csv([device]))
+    assert not {cell[:1] for cell in next(csv.reader(lines[1:]))} & set("=+-@")
+    assert [again for _, again in read_csv(lines, "city", KINDS)[0]] == [device]
+
+
+def test_a_profile_nested_without_end_is_a_bad_row() -> None:
+    deep = '{"a":' * 100_000
+    (row,) = read_csv(["id,kind,profile\n", f'G1,gas,"{deep.replace(chr(34), chr(34) * 2)}"\n'], "city", KINDS)[1]
+    assert row.line == 2
 
 
 def test_profiles_are_pairs_or_json() -> None:
