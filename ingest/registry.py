@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from sys import intern
 from types import MappingProxyType
 from typing import Any
@@ -224,12 +225,18 @@ class Registry:
 
 
 def _device(row: Row[Any]) -> Device:
-    """What a row says. Words that thousands of devices share are one object in memory, and so is an empty profile."""
-    profile = json.loads(row.profile) if row.profile != "{}" else NO_PROFILE
+    """What a row says. Words and profiles that thousands of devices share are one object in memory."""
+    profile = _profile(row.profile) if row.profile != "{}" else NO_PROFILE
     tenant, kind, district, crs, owner = map(intern, (row.tenant, row.kind, row.district, row.crs, row.owner))
     return Device(
         tenant, kind, row.device, row.name, district, row.lat, row.lon, crs, profile, owner, row.enabled
     )  # fmt: skip
+
+
+@lru_cache(maxsize=10_000)
+def _profile(text: str) -> Profile:
+    """One object for all devices that have the same profile; nobody changes it."""
+    return MappingProxyType(json.loads(text))
 
 
 def _usable(key: DeviceKey) -> bool:

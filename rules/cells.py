@@ -22,7 +22,7 @@ REACH_M = 50.0
 """Points farther than this from their road are reported as far, without a distance."""
 
 PART_M = 40.0
-_CELLS = 8
+_CELLS = 6
 SQUARE_M = CELL_M * _CELLS
 _CELL_REACH_M = REACH_M + CELL_M * 0.7072
 _SQUARE_REACH_M = _CELL_REACH_M + (SQUARE_M - CELL_M) * 0.7072

@@ -7,12 +7,14 @@ sends, and a device that sends no faster than once a slot is judged exactly. A w
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from citywarden.columns import Bools, Floats, Ints
 
+T = TypeVar("T", bound=np.generic)
 SLOTS = 120
 _NARROW = {"changes": 8}
 _USUAL = 16
@@ -59,10 +61,9 @@ class _Shelf:
         more = rows - len(self.count)
         if more > 0:
             self.count = np.append(self.count, np.zeros(more, np.int64))
-            self.at_ms = np.vstack([self.at_ms, np.zeros((more, self.width), np.int64)])
-            self.value = np.vstack([self.value, np.zeros((more, self.width))])
+            self.at_ms, self.value = _taller(self.at_ms, rows), _taller(self.value, rows)
             if self.weighted:
-                self.weight = np.vstack([self.weight, np.zeros((more, self.width))])
+                self.weight = _taller(self.weight, rows)
 
 
 @dataclass(slots=True, eq=False)
@@ -229,6 +230,13 @@ class History:
     def load(self, slots: Ints, rank: Ints, at_ms: Ints, value: Floats, weight: Floats) -> None:
         """Take over what `dump` gave; `rank` indexes `slots`."""
         self._store(slots, rank, at_ms, value, weight)
+
+
+def _taller(shelf: NDArray[T], rows: int) -> NDArray[T]:
+    """The shelf with empty rows below. What nobody writes to takes no memory."""
+    grown = np.zeros((rows, shelf.shape[1]), shelf.dtype)
+    grown[: len(shelf)] = shelf
+    return grown
 
 
 def _read_shelf(shelf: _Shelf, rows: Ints, ranks: Ints) -> tuple[Ints, Ints, Floats, Floats]:

@@ -61,6 +61,8 @@ class Roster:
         """The slot of each device, watched from `now_ms` on if not yet; changed facts are taken over. `seats`: their
         numbers, where they have some.
         """
+        if len(devices) > self.room:
+            self._grow(len(devices) + len(devices) // 4)
         if seats is not None:
             slots = self._places.find(seats, lambda i: self._take_in(devices[i]))
         else:
