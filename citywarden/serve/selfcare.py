@@ -58,6 +58,8 @@ class Selfcare:
         moved, self._written = written != self._written, written
         stuck = v.backlog.get(STORE_CONSUMER, 0) > 0 and not moved
         away = v.mqtt.state not in (State.CONNECTED, State.STALLED)
+        if v.mqtt.state is State.STALLED:
+            v.stalls.see(now_s)
         with suppress(Unavailable):
             self._reserve.check()
         return {
@@ -65,7 +67,7 @@ class Selfcare:
             "store.behind": held("store", stuck or v.drain.trouble is not None, now_s),
             "broker.away": held("broker", away, now_s),
             "broker.taken_over": float(sum(now_s - at_s < REMEMBERED_S for at_s in v.taken_over_s)),
-            "log.stalled": held("log", v.mqtt.state is State.STALLED, now_s),
+            "log.stalled": v.stalls.length_s(now_s),
             "disk.low": self._reserve.free_mb,
             "server.clock": abs(self._clock.gap_ms) / 1000,
             "server.failing": float(len(v.crashed)),

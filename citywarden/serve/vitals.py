@@ -50,10 +50,30 @@ class Rate:
 
 
 @dataclass(slots=True)
+class Spell:
+    """Something that happens again and again, with breaks of less than `gap_s`, by the monotonic clock."""
+
+    gap_s: float = 10.0
+    _first_s: float = 0.0
+    _last_s: float | None = None
+
+    def see(self, now_s: float) -> None:
+        """It happens."""
+        if self._last_s is None or now_s - self._last_s >= self.gap_s:
+            self._first_s = now_s
+        self._last_s = now_s
+
+    def length_s(self, now_s: float) -> float:
+        """From the first time to the last, 0 once it has not happened for `gap_s`."""
+        return 0.0 if self._last_s is None or now_s - self._last_s >= self.gap_s else self._last_s - self._first_s
+
+
+@dataclass(slots=True)
 class Vitals:
     """Collects from the parts of the server what is shown of them. `crashed`: component -> what is wrong now.
 
-    `taken_over_s`: when another client took our session, monotonic; `signs`: figures behind the server's own alerts.
+    `taken_over_s`: when another client took our session, monotonic; `stalls`: when the log took nothing;
+    `signs`: figures behind the server's own alerts.
     """
 
     received: Rate
@@ -70,6 +90,7 @@ class Vitals:
     crashed: dict[str, str] = field(default_factory=dict)
     connected: asyncio.Event = field(default_factory=asyncio.Event)
     taken_over_s: deque[float] = field(default_factory=lambda: deque(maxlen=100))
+    stalls: Spell = field(default_factory=Spell)
     signs: Mapping[str, float] = field(default_factory=dict)
     readiness: Readiness | None = None
 
@@ -78,6 +99,8 @@ class Vitals:
         self.mqtt = status
         if status.cause in (Cause.SESSION_TAKEN_OVER, Cause.SESSION_SHARED):
             self.taken_over_s.append(time.monotonic())
+        if status.state is State.STALLED:
+            self.stalls.see(time.monotonic())
         if status.state is State.CONNECTED:
             self.connected.set()
 

@@ -10,6 +10,7 @@ from citywarden.model.errors import Unavailable
 from citywarden.serve import selfwatch
 from citywarden.serve.disk import Reserve
 from citywarden.serve.selfwatch import SIGNS, Watching
+from citywarden.serve.vitals import Spell
 from tests.alerts.alert_builders import alert
 
 WHOSE = ("t", "citywarden")
@@ -53,6 +54,25 @@ def test_every_sign_is_said_in_both_languages_and_comes_and_goes(sign: selfwatch
     found = play(sign.rule, {0: at, round(sign.for_s) + 1: at, round(sign.for_s) + 2: well})
     assert [level for _, level in found] == [severity.word, "ok"]
     assert sign.zh.format(value=at) != sign.en.format(value=at)
+
+
+def test_a_log_that_is_full_again_and_again_is_stalled_all_the_time() -> None:
+    """Where more comes than the server can take, room that is made is used up at once."""
+    stalls = Spell(gap_s=10.0)
+    for at_s in (0, 2, 3, 9, 14):
+        stalls.see(at_s)
+    values = {0: 0.0, 6: 6.0, 23: stalls.length_s(23), 24: stalls.length_s(24)}
+    assert values[23] == 14
+    assert play("log.stalled", values) == [(6, "critical"), (24, "ok")]
+
+
+def test_a_log_that_was_full_for_a_moment_is_not_talked_about() -> None:
+    stalls = Spell(gap_s=10.0)
+    assert stalls.length_s(0) == 0
+    for begin_s in (100, 200):
+        stalls.see(begin_s)
+        stalls.see(begin_s + 1)
+        assert play("log.stalled", {s: stalls.length_s(s) for s in range(begin_s + 1, begin_s + 50)}) == []
 
 
 def test_levels_rise() -> None:
