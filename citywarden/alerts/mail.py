@@ -65,7 +65,9 @@ def email(letter: Letter, target: Target, now_ms: int) -> Request:
     """The message as it goes over the wire; its id is the letter's at every attempt."""
     box = parse_postbox(target.url)
     message = EmailMessage()
-    message["Subject"] = digest_title(letter, target) if letter.digest else title(letter.notices[0], target)
+    subject = digest_title(letter, target) if letter.digest else title(letter.notices[0], target)
+    # Names of tasks come from files; a line feed in one would be refused, or begin a header of its own.
+    message["Subject"] = " ".join(subject.split())
     message["From"] = box.sender
     message["To"] = ", ".join(box.to)
     message["Date"] = format_datetime(local(now_ms, target.zone))

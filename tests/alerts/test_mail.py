@@ -17,7 +17,7 @@ from citywarden.alerts.formats import FORMATS, misfit
 from citywarden.alerts.guard import Guard
 from citywarden.alerts.letter import Letter, Notice
 from citywarden.alerts.machine import Change
-from citywarden.alerts.mail import parse_postbox
+from citywarden.alerts.mail import email, parse_postbox
 from citywarden.alerts.outbox import State
 from citywarden.alerts.target import Target
 from tests.alerts.alert_builders import NOW_MS, alert, desk, file_engine, finding
@@ -129,3 +129,11 @@ def test_addresses_are_checked() -> None:
         assert "expected smtp://" in str(misfit("email", wrong))
     assert misfit("wecom", "smtp://h/?from=a@b&to=c@d") == "expected an address such as https://host/path"
     assert misfit("wecom", "https://h/") is None
+
+
+def test_a_name_cannot_write_headers() -> None:
+    target = Target("post", "smtp://mail.example/?from=cw@city.example&to=duty@city.example", format="email")
+    notice = Notice("n1", alert(subject="V1/road\r\nBcc: spy@evil.example\n\nbody"), Change.OPENED)
+    mail = message_from_bytes(email(Letter("m1", (notice,)), target, NOW_MS).body, policy=default)
+    assert "Bcc: spy@evil.example" in mail["Subject"]
+    assert mail["Bcc"] is None
