@@ -20,7 +20,7 @@ def clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-IMPATIENT = Schedule(delays_s=(0.01, 0.02, 0.04, 60.0), longest_wait_s=0.05, jitter=0.0, probe_s=0.0)
+IMPATIENT = Schedule(delays_s=(0.01, 0.02, 0.04, 3600.0), longest_wait_s=0.05, jitter=0.0, probe_s=0.0)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from citywarden.alerts.machine import Change
 from citywarden.alerts.outbox import State
 from citywarden.alerts.verdicts import Verdict
 from citywarden.model.networks import LOOPBACK, Network, is_loopback, is_public, meant, parse_network, refusal
-from tests.alerts.alert_builders import NOW_MS, alert, desk, file_engine, finding, target
+from tests.alerts.alert_builders import alert, desk, file_engine, finding, target
 from tests.alerts.hooks import Hook, answer, clock_ms, delivering, hook
 from tests.certs.certificates import Papers
 
@@ -188,7 +188,7 @@ async def test_a_refused_place_is_said_in_the_delivery_and_nothing_is_lost(tmp_p
     async with hook() as receiver:
         where = target(url=receiver.url)
         async with delivering(desk(file_engine(tmp_path), where), where, guard=Guard(allowed=())) as (front, courier):
-            [raised] = await front.apply([finding("major")], NOW_MS, {})
+            [raised] = await front.apply([finding("major", clock_ms())], clock_ms(), {})
             while "dispatch" not in courier.troubles():
                 await courier.drain(0.05)
             [sent] = await front.deliveries_of(raised.id)

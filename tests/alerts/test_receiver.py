@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 
 from citywarden.alerts.receiver import Receiver
-from tests.alerts.alert_builders import NOW_MS, SECRET, desk, file_engine, finding, target
+from tests.alerts.alert_builders import SECRET, desk, file_engine, finding, target
 from tests.alerts.hooks import clock_ms, delivering
 
 
@@ -15,7 +15,7 @@ async def test_the_receiver_shows_what_a_dispatcher_gets(tmp_path: Path) -> None
         where = target(url=url)
         async with delivering(desk(file_engine(tmp_path), where), where) as (front, courier):
             for i, level in enumerate(["major", "critical", "ok"]):
-                await front.apply([finding(level, NOW_MS + i)], NOW_MS + i, {})
+                await front.apply([finding(level, clock_ms() + i)], clock_ms() + i, {})
             assert await courier.drain(60)
             newest = receiver.messages[-1]
             delivery = front.desk.history(str(newest.body["id"]))

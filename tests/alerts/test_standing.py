@@ -11,7 +11,7 @@ from citywarden.alerts.outbox import TargetState
 from citywarden.alerts.standing import Account, standings
 from citywarden.alerts.target import Target
 from tests.alerts.alert_builders import NOW_MS, desk, file_engine, finding, target
-from tests.alerts.hooks import answer, delivering, hook
+from tests.alerts.hooks import answer, clock_ms, delivering, hook
 
 
 async def test_every_attempt_is_kept_with_its_answer(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ async def test_every_attempt_is_kept_with_its_answer(tmp_path: Path) -> None:
         where = target(url=receiver.url)
         front = desk(file_engine(tmp_path), where)
         async with delivering(front, where) as (taking, _):
-            await taking.apply([finding("major")], NOW_MS, {})
+            await taking.apply([finding("major", clock_ms())], clock_ms(), {})
             await receiver.until_count(3)
     [sent] = front.read(outbox.find).items
     tries = front.read(lambda c: outbox.read_tries(c, sent.seq))
@@ -34,15 +34,15 @@ async def test_a_target_enabled_by_another_process_is_used_again(tmp_path: Path)
         engine = file_engine(tmp_path)
         front = desk(engine, where)
         async with delivering(front, where) as (taking, courier):
-            await taking.apply([finding("major")], NOW_MS, {})
+            await taking.apply([finding("major", clock_ms())], clock_ms(), {})
             await receiver.until_count(1)
             while not await taking.read(outbox.read_states):
                 await asyncio.sleep(0)
             accounts = front.read(standing.read_accounts)
-            [health] = standings([where], accounts, courier.troubles(), NOW_MS)
+            [health] = standings([where], accounts, courier.troubles(), clock_ms())
             assert (health.state, health.waiting) == ("disabled", 1)
             desk(engine, where).write(lambda c: outbox.write_state(c, "dispatch", TargetState()))
-            await taking.apply([finding("minor", subject="g2")], NOW_MS, {})
+            await taking.apply([finding("minor", clock_ms(), "g2")], clock_ms(), {})
             assert [t.json["subject"] for t in await receiver.until_count(3)] == ["g1", "g1", "g2"]
 
 
