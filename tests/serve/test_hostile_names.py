@@ -1,6 +1,7 @@
 """Names and texts that want to be run, on every page of the console: shown as they are, and nothing of them happens."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from citywarden.cli.running import wall_ms
 from citywarden.columns import Reading
+from citywarden.model.kind import JsonScalar
 from citywarden.sections import Settings
 from citywarden.serve.prepare import prepare
 from citywarden.serve.server import Options, Running, running
@@ -27,6 +29,7 @@ THINGS = [
     replace(device(kind, id_), name=HOSTILE[:120], district=HOSTILE[:120], owner=HOSTILE[:120])
     for kind, id_ in (("gas", "G1"), ("streetlight", "L1"), ("vehicle", "V1"))
 ]
+SAID: list[Mapping[str, JsonScalar]] = [{"co_ppm": 3.0}, {"fault": HOSTILE[:200]}, {"lat": 22.54, "lon": 114.05}]
 PLAN = json.dumps({
     "type": "FeatureCollection",
     "features": [
@@ -45,9 +48,7 @@ async def filled(server: Running) -> list[str]:
     """Every page that shows what people, devices or files have said."""
     now_ms = wall_ms()
     server.registry.put(THINGS)
-    for thing, values in zip(
-        THINGS, ({"co_ppm": 3.0}, {"fault": HOSTILE[:200]}, {"lat": 22.54, "lon": 114.05}), strict=True
-    ):
+    for thing, values in zip(THINGS, SAID, strict=True):
         batch = columns(thing.kind, [(0, values)], thing, now_ms - 1000)
         server.live.update(batch)
         server.live.tell(Reading(thing, now_ms - 1000, now_ms - 1000, values))
