@@ -12,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from citywarden.alerts.routefile import parse_routes
+from citywarden.alerts.scenariofile import parse_scenarios
+from citywarden.cases import exchange
+from citywarden.cases.tablefile import default_table, parse_table
 from citywarden.model.errors import ConfigurationError
 from citywarden.model.kind import Form
 from citywarden.serve.prepare import default_rules
@@ -139,3 +142,34 @@ def test_configurations(text: str, tmp_path_factory: pytest.TempPathFactory) -> 
     file = tmp_path_factory.getbasetemp() / "fuzz.toml"
     file.write_bytes(text.replace("\x00", "\ud800").encode("utf-8", "surrogatepass"))
     bounded(lambda: load(file, {}), ConfigurationError)
+
+
+SCENARIOS = """routes: routes.yaml
+devices:
+  g1: {kind: gas, district: Futian, profile: {underpass: A}}
+scenarios:
+- name: nobody is there
+  start: 2026-11-22T20:00:00+08:00
+  steps:
+  - {at: 0s, reading: {g1: {methane_lel_pct: 30}}, told: [team opened g1], open: [g1 major firing]}
+  - {at: 11m, acknowledge: g1, by: Li, silence: {for: 1h}}
+"""
+
+
+@tries(60)
+@given(mutilated(SCENARIOS))
+def test_scenario_files(text: str) -> None:
+    bounded(lambda: parse_scenarios(text, "scenarios.yaml"), ConfigurationError)
+
+
+@tries(40)
+@given(mutilated(default_table()))
+def test_tables_of_deadlines(text: str) -> None:
+    bounded(lambda: parse_table(text, "cases.yaml", ZONE), ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"cases":' * 50_000, "{", "null", '{"cases": [{}]}', "\x00", "9" * 5000]
+)
+def test_cases_that_are_none(text: str) -> None:
+    bounded(lambda: exchange.parse(text.encode(), "cases.json"), ConfigurationError)
