@@ -75,4 +75,5 @@ class Cases(Protocol):
     ) -> Sequence[RateRow]: ...  # fmt: skip
     async def units(self, tenant: str | None) -> Sequence[str]:
         """Units that a case can be given to: of the table, of users, and those that had one."""
+
     async def of_alert(self, alert: str) -> Case | None: ...
