@@ -96,8 +96,16 @@ def leak(number: int) -> str:
     return f"leak-{number:03}"
 
 
-async def capacity(stage: Stage, messages: int, lamps: Lamps, slow: bool) -> float:
-    """Messages a second that are judged and stored while more are always there. `slow`: with slow consumers."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a server takes. `cpu_us`: of its own a message, which a busy machine does not change as much as the rate."""
+
+    per_s: float
+    cpu_us: float
+
+
+async def capacity(stage: Stage, messages: int, lamps: Lamps, slow: bool) -> Taken:
+    """Messages that are judged and stored while more are always there. `slow`: with slow consumers."""
     stage.dispatcher.delay_s = SLOW_S if slow else 0.0
     async with contextlib.AsyncExitStack() as stack:
         found = await stack.enter_async_context(stage.server(lamps))
@@ -105,14 +113,16 @@ async def capacity(stage: Stage, messages: int, lamps: Lamps, slow: bool) -> flo
             await stack.enter_async_context(deaf_listener(found.url))
         publisher = await stack.enter_async_context(FastPublisher(stage.broker.endpoint))
         loop = asyncio.get_running_loop()
-        begin_s, part = loop.time(), max(1, messages // LEAKS)
+        process = psutil.Process(found.pid)
+        begin_s, begin_cpu_s, part = loop.time(), sum(process.cpu_times()[:2]), max(1, messages // LEAKS)
         for i in range(LEAKS):
             body = b'{"ts": %d, "methane_lel_pct": 60}' % wall_ms()
             publisher.send([*lamps.next(part), (f"city/{TENANT}/gas/{leak(i)}/telemetry", body)])
             await publisher.settled(WINDOW)
         wanted = LEAKS * (part + 1)
         await passed(found, wanted)
-        return wanted / (loop.time() - begin_s)
+        used_s = sum(process.cpu_times()[:2]) - begin_cpu_s
+        return Taken(wanted / (loop.time() - begin_s), used_s / wanted * 1e6)
 
 
 async def passed(found: Server, count: int) -> None:
@@ -125,8 +135,8 @@ async def passed(found: Server, count: int) -> None:
             await asyncio.sleep(0.1)
 
 
-async def offer(publisher: FastPublisher, lamps: Lamps, rate: float, seconds: float) -> float:
-    """Publish at this rate whether or not anybody keeps up; returns the rate it came to."""
+async def offer(publisher: FastPublisher, lamps: Lamps, rate: float, seconds: float) -> tuple[float, float]:
+    """Publish at this rate whether or not anybody keeps up; returns (rate it was sent at, s until the broker had all)."""
     loop = asyncio.get_running_loop()
     begin_s, first = loop.time(), lamps.said
     while (past_s := loop.time() - begin_s) < seconds:
@@ -136,8 +146,9 @@ async def offer(publisher: FastPublisher, lamps: Lamps, rate: float, seconds: fl
             publisher.send(lamps.next(size))
             await asyncio.sleep(0)
         await asyncio.sleep(BEAT_S)
+    sent_per_s = (lamps.said - first) / (loop.time() - begin_s)
     await publisher.settled()
-    return (lamps.said - first) / (loop.time() - begin_s)
+    return sent_per_s, loop.time() - begin_s
 
 
 async def overload(stage: Stage, wanted: Wanted, can_take: float) -> dict[str, object]:
@@ -152,7 +163,7 @@ async def overload(stage: Stage, wanted: Wanted, can_take: float) -> dict[str, o
     ):
         rest_mb = psutil.Process(found.pid).memory_info().rss / 2**20
         beside = [asyncio.create_task(watch(found, publisher, seen)), asyncio.create_task(look(found.url, seen))]
-        offered = await offer(publisher, lamps, wanted.times * can_take, wanted.seconds)
+        offered_per_s, broker_s = await offer(publisher, lamps, wanted.times * can_take, wanted.seconds)
         await _end(beside)
         beside = [asyncio.create_task(watch(found, publisher, after))]
         begin_s, count = loop.time(), lamps.said - first
@@ -163,7 +174,8 @@ async def overload(stage: Stage, wanted: Wanted, can_take: float) -> dict[str, o
     rows, numbers = await _books(stage.influx, first, lamps.said)
     told = {(one.rule, one.status) for one in stage.dispatcher.messages}
     return {
-        "offered_per_s": round(offered), "offered": count, "seconds": wanted.seconds,
+        "offered_per_s": round(offered_per_s), "offered": count, "seconds": wanted.seconds,
+        "broker_had_all_s": round(broker_s, 1),
         "rss_rest_mb": round(rest_mb), "rss_peak_mb": round(max(seen.rss_mb + after.rss_mb)),
         "log_max_mb": wanted.log_mb, "log_peak_mb": round(max(seen.log_mb + after.log_mb), 1),
         "in_log_peak": max(seen.in_log + after.in_log), "in_broker_peak": max(seen.in_broker + after.in_broker),
@@ -221,16 +233,20 @@ async def run(wanted: Wanted) -> dict[str, object]:
         await broker.start()
         stack.push_async_callback(broker.stop)
         stage = Stage(folder, influx, broker, await stack.enter_async_context(Dispatcher()), wanted.nice)
-        rates: dict[bool, list[float]] = {False: [], True: []}
+        taken: dict[bool, list[Taken]] = {False: [], True: []}
         lamps = Lamps(LAMPS, NOTE_BYTES)
         for number in range(2 * ROUNDS):
             slow = number % 2 == 1
-            rates[slow].append(await capacity(stage, wanted.messages, lamps, slow))
+            taken[slow].append(one := await capacity(stage, wanted.messages, lamps, slow))
             said = "with slow consumers" if slow else "by itself"
-            print(f"takes {rates[slow][-1]:,.0f} msg/s {said}, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
-        can_take = statistics.median(rates[False])
+            load = os.getloadavg()[0]
+            print(f"takes {one.per_s:,.0f} msg/s {said}, {one.cpu_us:.0f} us each, load {load:.1f}", file=sys.stderr)
+        can_take = statistics.median(one.per_s for one in taken[False])
         return {
-            "can_take_per_s": round(can_take), "with_slow_consumers_per_s": round(statistics.median(rates[True])),
+            "can_take_per_s": round(can_take),
+            "with_slow_consumers_per_s": round(statistics.median(one.per_s for one in taken[True])),
+            "cpu_us": round(statistics.median(one.cpu_us for one in taken[False])),
+            "with_slow_consumers_cpu_us": round(statistics.median(one.cpu_us for one in taken[True])),
             "times": wanted.times, **await overload(stage, wanted, can_take),
         }  # fmt: skip
 

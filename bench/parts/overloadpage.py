@@ -8,10 +8,12 @@ def table(r: Mapping[str, object]) -> str:
     signs, alerts = r["signs"], r["alerts"]
     assert isinstance(signs, dict) and isinstance(alerts, dict)
     rows = [
-        ("the server takes, judged and stored, messages a second", f"{r['can_take_per_s']:,}"),
+        ("the server takes, judged and stored: messages a second; its own processor time for each, us",
+         f"{r['can_take_per_s']:,}; {r['cpu_us']}"),
         ("the same with a webhook that takes 2 s and 20 listeners that never read",
-         f"{r['with_slow_consumers_per_s']:,}"),
-        ("offered", f"{r['offered_per_s']:,} a second for {r['seconds']:g} s ({r['offered']:,} messages)"),
+         f"{r['with_slow_consumers_per_s']:,}; {r['with_slow_consumers_cpu_us']}"),
+        ("offered", f"{r['offered_per_s']:,} a second for {r['seconds']:g} s ({r['offered']:,} messages); the broker "
+         f"had taken all after {r['broker_had_all_s']} s"),
         ("memory of the server at rest, at most, MB", f"{r['rss_rest_mb']}, {r['rss_peak_mb']}"),
         ("its log: bound, largest, MB", f"{r['log_max_mb']}, {r['log_peak_mb']}"),
         ("waiting in the log, at most", f"{r['in_log_peak']:,.0f}"),
