@@ -136,7 +136,7 @@ async def passed(found: Server, count: int) -> None:
 
 
 async def offer(publisher: FastPublisher, lamps: Lamps, rate: float, seconds: float) -> tuple[float, float]:
-    """Publish at this rate whether or not anybody keeps up; returns (rate it was sent at, s until the broker had all)."""
+    """Publish at this rate whether or not anybody keeps up; returns (sent a second, s until the broker had all)."""
     loop = asyncio.get_running_loop()
     begin_s, first = loop.time(), lamps.said
     while (past_s := loop.time() - begin_s) < seconds:
