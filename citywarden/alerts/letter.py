@@ -119,13 +119,20 @@ def digest_lines(letter: Letter, target: Target, top: int = TOP_ITEMS) -> list[s
         ", ".join(f"{rule} {n}" for rule, n in rules),
     ]
     for notice in foremost(letter.notices)[:top]:
-        text = phrase(notice.alert.summary, target.language)
-        said.append(f"- {title(notice, target)} {text}".rstrip())
+        said.append(f"- {_item(notice, target)}")
     if (more := len(letter.notices) - top) > 0:
         said.append(_WORDS[language]["more"].format(n=more))
     if target.link:
         said.append(f"{target.link.rstrip('/')}/alerts")
     return said
+
+
+def _item(notice: Notice, target: Target) -> str:
+    """A notice in one line; its subject stands there once, where the summary names it too."""
+    text = phrase(notice.alert.summary, target.language)
+    if notice.alert.status is Status.FIRING and notice.alert.subject in text:
+        return f"[{_SEVERITY[_language(target)][notice.alert.severity]}] {text}"
+    return f"{title(notice, target)} {text}".rstrip()
 
 
 def sheet(alert: Alert, target: Target) -> str:

@@ -166,6 +166,14 @@ def test_a_robots_digest_is_short_and_has_the_worst_first(name: str) -> None:
     assert len(request.body) < 20_000
 
 
+def test_a_digest_names_a_subject_once() -> None:
+    told = {"zh-CN": "g7 甲烷 30 %LEL", "en": "g7: methane 30 %LEL"}
+    over = notice(status=Status.RESOLVED, resolved_ms=NOW_MS, id="a8", subject="g7", summary=told)
+    letter = Letter("m", (notice("major", id="a7", subject="g7", summary=told), over), digest=True)
+    said = text_of("wecom", compose("wecom", letter)[1])
+    assert "- [重要] g7 甲烷 30 %LEL\n- [重要] g7 已恢复 g7 甲烷 30 %LEL" in said
+
+
 def test_robots_sign_their_way() -> None:
     known = Target("r", "http://127.0.0.1/", "SECabc")
     ding = FORMATS["dingtalk"].compose(Letter("m", (notice(),)), known, NOW_MS)
