@@ -162,10 +162,10 @@ class Desk:
         """Change one's own password; ends every other session of one's own. Raises Denied, CitywardenError."""
         name = visit.user.name
         if not self.passwords.fits(self.password_of(name), old):
-            raise Denied("the present password is another")
+            raise Denied("the present password is another", "当前密码不正确")
         _check(new, name)
         if new == old:
-            raise CitywardenError("the new password is the old one")
+            raise CitywardenError("the new password is the old one", "新密码与当前密码相同")
         kept = self.passwords.hash(new)
 
         def work(connection: Connection) -> None:
@@ -293,4 +293,4 @@ def _managed(connection: Connection, who: Identity, name: str) -> User:
 
 def _check(password: str, name: str) -> None:
     if (what := weakness(password, name)) is not None:
-        raise CitywardenError(what)
+        raise CitywardenError(*what)

@@ -11,16 +11,19 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 """For generated passwords: nothing that looks like something else."""
 
 
-def weakness(password: str, name: str) -> str | None:
-    """Why a password will not do for a user; None when it does."""
+def weakness(password: str, name: str) -> tuple[str, str] | None:
+    """Why a password will not do for a user, in English and Chinese; None when it does."""
     if len(password) < SHORTEST:
-        return f"a password has at least {SHORTEST} characters"
+        return f"a password has at least {SHORTEST} characters", f"密码至少需要 {SHORTEST} 个字符"
     if len(password) > LONGEST:
-        return f"a password has at most {LONGEST} characters"
+        return f"a password has at most {LONGEST} characters", f"密码不能超过 {LONGEST} 个字符"
     if name and name.casefold() in password.casefold() and len(password) - len(name) < SHORTEST:
-        return "a password is not made of the name"
+        return "a password is not made of the name", "密码不能由用户名组成"
     if len(set(password)) < FEWEST_DIFFERENT:
-        return f"a password has at least {FEWEST_DIFFERENT} different characters"
+        return (
+            f"a password has at least {FEWEST_DIFFERENT} different characters",
+            f"密码至少需要 {FEWEST_DIFFERENT} 个不同的字符",
+        )
     return None
 
 

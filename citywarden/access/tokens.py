@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from citywarden.access import tables
 from citywarden.access.scopes import parse_scopes
-from citywarden.access.users import TENANT, check_unit
+from citywarden.access.users import check_tenant, check_unit
 from citywarden.model.access import NewToken, Token
 from citywarden.model.errors import CitywardenError, NotFound
 from citywarden.model.identity import Role
@@ -36,17 +36,21 @@ def token_of(row: RowMapping) -> Token:
 def add(connection: Connection, new: NewToken, by: str, now_ms: int) -> tuple[Token, str]:
     """Make a token; returns it, and its text, which cannot be had again. Raises CitywardenError."""
     if not _NAME.fullmatch(new.name):
-        raise CitywardenError(f"{new.name!r} is no name: up to 64 letters, digits, `_`, `.`, `@` and `-`")
-    if new.tenant is not None and not TENANT.fullmatch(new.tenant):
-        raise CitywardenError(f"{new.tenant!r} is no tenant: up to 64 letters, digits, `_`, `.` and `-`")
+        raise CitywardenError(
+            f"{new.name!r} is no name: up to 64 letters, digits, `_`, `.`, `@` and `-`",
+            f"“{new.name}”不能作令牌名：不超过 64 个文字、数字、_ . @ -",
+        )
+    check_tenant(new.tenant)
     if new.expires_ms is not None and new.expires_ms <= now_ms:
-        raise CitywardenError("a token expires in the future")
+        raise CitywardenError("a token expires in the future", "令牌的到期时间必须在将来")
     if any(one.name == new.name and one.good(now_ms) for one in every(connection)):
-        raise CitywardenError(f"there is a token {new.name} already; revoke it first")
+        raise CitywardenError(
+            f"there is a token {new.name} already; revoke it first", f"令牌 {new.name} 已存在，请先吊销"
+        )
     try:
         scopes = parse_scopes(new.scopes)
     except ValueError as error:
-        raise CitywardenError(str(error)) from None
+        raise CitywardenError(str(error), "范围不正确，应如 readings:read、alerts:write、*:read") from None
     key, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     check_unit(new.unit, new.role)
     token = Token(key, new.name, new.role, new.tenant, scopes, now_ms, by, new.expires_ms, unit=new.unit)

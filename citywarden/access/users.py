@@ -39,32 +39,43 @@ def check_manages(who: Identity, role: Role, tenant: str | None) -> None:
     if not who.may(Role.ADMINISTRATOR):
         raise Forbidden(f"{who.name} is {who.role}, this needs {Role.ADMINISTRATOR}")
     if who.tenant is not None and who.tenant != tenant:
-        raise Forbidden(f"{who.name} manages tenant {who.tenant} only")
+        raise Forbidden(f"{who.name} manages tenant {who.tenant} only", f"只能管理租户 {who.tenant}")
     if not who.may(role):
-        raise Forbidden(f"{who.name} cannot give the role {role}")
+        raise Forbidden(f"{who.name} cannot give the role {role}", "不能授予高于自己的角色")
 
 
 def check_tenant(tenant: str | None) -> None:
     """Raises CitywardenError for a name that no tenant can have."""
     if tenant is not None and not TENANT.fullmatch(tenant):
-        raise CitywardenError(f"{tenant!r} is no tenant: up to 64 letters, digits, `_`, `.` and `-`")
+        raise CitywardenError(
+            f"{tenant!r} is no tenant: up to 64 letters, digits, `_`, `.` and `-`",
+            f"“{tenant}”不能作租户名：不超过 64 个字母、数字、_ . -",
+        )
 
 
 def check_unit(unit: str, role: Role) -> None:
     """Raises CitywardenError for what is no unit, and for an administrator of one: who gives units has none."""
     if len(unit) > LONGEST_UNIT or not unit.isprintable() or unit != unit.strip():
-        raise CitywardenError(f"{unit!r} is no unit: up to {LONGEST_UNIT} letters")
+        raise CitywardenError(
+            f"{unit!r} is no unit: up to {LONGEST_UNIT} letters", f"“{unit}”不能作单位名：不超过 {LONGEST_UNIT} 个字"
+        )
     if unit and role is Role.ADMINISTRATOR:
-        raise CitywardenError("an administrator belongs to no unit: make it a supervisor, or take the unit away")
+        raise CitywardenError(
+            "an administrator belongs to no unit: make it a supervisor, or take the unit away",
+            "管理员不能属于处置单位：请先取消单位，或改为监管",
+        )
 
 
 def add(connection: Connection, new: NewUser, kept: str, once: bool, by: str, now_ms: int) -> User:
     """Make a user. `kept`: hash of the password; `once`: it has to be changed. Raises CitywardenError."""
     if not NAME.fullmatch(new.name) or new.name.casefold() in RESERVED:
-        raise CitywardenError(f"{new.name!r} is no name: up to 64 letters, digits, `_`, `.`, `@` and `-`")
+        raise CitywardenError(
+            f"{new.name!r} is no name: up to 64 letters, digits, `_`, `.`, `@` and `-`",
+            f"“{new.name}”不能作用户名：不超过 64 个文字、数字、_ . @ -",
+        )
     check_tenant(new.tenant)
     if connection.scalar(select(func.count()).where(func.lower(_t.c.name) == new.name.lower())):
-        raise CitywardenError(f"there is a user {new.name} already")
+        raise CitywardenError(f"there is a user {new.name} already", f"用户 {new.name} 已存在")
     check_unit(new.unit, new.role)
     user = User(new.name, new.role, new.tenant, once, True, now_ms, by, unit=new.unit)
     connection.execute(
@@ -156,4 +167,7 @@ def _keep_one(connection: Connection, before: User) -> None:
         select(func.count()).where(_t.c.role == Role.ADMINISTRATOR.value, _t.c.enabled, _t.c.tenant.is_(None))
     )
     if not left:
-        raise CitywardenError(f"{before.name} is the last administrator who sees every tenant")
+        raise CitywardenError(
+            f"{before.name} is the last administrator who sees every tenant",
+            f"{before.name} 是最后一位可管理全部租户的管理员",
+        )

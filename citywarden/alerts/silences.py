@@ -34,9 +34,11 @@ class Silence:
 def check(silence: Silence, now_ms: int) -> None:
     """Raises CitywardenError when the silence makes no sense."""
     if silence.ends_ms <= max(silence.starts_ms, now_ms):
-        raise CitywardenError("a silence ends after it begins, and not in the past")
+        raise CitywardenError(
+            "a silence ends after it begins, and not in the past", "静默的结束时间必须晚于开始时间和现在"
+        )
     if not silence.why.strip() or not silence.by.strip():
-        raise CitywardenError("a silence says by whom it is, and why")
+        raise CitywardenError("a silence says by whom it is, and why", "请填写静默人和原因")
 
 
 def write(connection: Connection, silence: Silence) -> None:

@@ -118,7 +118,8 @@ class CaseDesk:
         """See `Ledger.open`. Raises CitywardenError for a category that the table does not have."""
         if report.category not in self.table.categories:
             raise CitywardenError(
-                f"no category {report.category!r}, expected one of {', '.join(self.table.categories)}"
+                f"no category {report.category!r}, expected one of {', '.join(self.table.categories)}",
+                f"没有案件类别“{report.category}”",
             )
         return (await self._change(lambda now_ms: [self.ledger.open(report, now_ms)]))[0]
 
@@ -140,7 +141,9 @@ class CaseDesk:
     async def attach(self, case: Case, chunks: AsyncIterable[bytes], name: str, place: Place, by: str) -> Evidence:
         """Store a file with a case. Raises NotAccepted; nothing is left then."""
         if len(await self.evidence(case.id)) >= MOST_FILES:
-            raise CitywardenError(f"{case.number} has {MOST_FILES} files already")
+            raise CitywardenError(
+                f"{case.number} has {MOST_FILES} files already", f"案件已有 {MOST_FILES} 个附件，不能再添加"
+            )
         stored = await self.store.take(chunks)
         one = Evidence(
             uuid4().hex, case.id, stored.sha256, shown_name(name, stored.type), stored.type, stored.size, place, by,

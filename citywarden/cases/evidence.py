@@ -95,7 +95,8 @@ class EvidenceStore:
                 async for chunk in chunks:
                     size += len(chunk)
                     if size > self.largest:
-                        raise NotAccepted(f"it is larger than {self.largest // (1 << 20)} MiB")
+                        most = self.largest // (1 << 20)
+                        raise NotAccepted(f"it is larger than {most} MiB", f"文件超过 {most} MB")
                     if len(head) < HEAD:
                         head = (head + chunk)[:HEAD]
                         if len(head) == HEAD and type_of(head) is None:
@@ -104,7 +105,11 @@ class EvidenceStore:
                     file.write(chunk)
                 found = type_of(head)
                 if found is None:
-                    raise NotAccepted("it is no JPEG, PNG, WebP, PDF or MP4 file" if size else "it is empty")
+                    if not size:
+                        raise NotAccepted("it is empty", "文件为空")
+                    raise NotAccepted(
+                        "it is no JPEG, PNG, WebP, PDF or MP4 file", "文件类型不是 JPEG、PNG、WebP、PDF 或 MP4"
+                    )
                 file.flush()
                 await asyncio.to_thread(self._publish, path, digest.hexdigest())
             finally:

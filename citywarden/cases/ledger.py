@@ -57,7 +57,9 @@ class Ledger:
                     return self._open(connection, report, now_ms)
             except IntegrityError:
                 if report.alert is not None and (there := self.of_alert(report.alert)) is not None and there.open:
-                    raise AlreadyOpen(f"{there.number} is open for this alert already") from None
+                    raise AlreadyOpen(
+                        f"{there.number} is open for this alert already", f"该告警已立案：{there.number}"
+                    ) from None
         raise Unavailable("the database gives no number for a new case")
 
     def open_once(self, report: Report, now_ms: int) -> Case | None:

@@ -38,11 +38,26 @@ class Refusal(StrEnum):
     NOT_ASKED = "not_asked"
 
 
+IN_CHINESE: Mapping[Refusal, str] = {
+    Refusal.WRONG_STAGE: "案件当前阶段不能进行此操作",
+    Refusal.NOT_VERIFIED: "公众上报的案件须先现场核实",
+    Refusal.NO_UNIT: "请填写处置单位",
+    Refusal.SAME_UNIT: "案件已在该单位",
+    Refusal.ANOTHER_UNIT: "案件不在该单位",
+    Refusal.NO_REASON: "请选择原因",
+    Refusal.WRONG_REASON: "该原因不适用于此操作",
+    Refusal.NO_NOTE: "请填写备注",
+    Refusal.NO_LIMIT: "请填写延长的时间",
+    Refusal.ASKED_ALREADY: "已申请延期，正等待答复",
+    Refusal.NOT_ASKED: "没有待答复的延期申请",
+}
+
+
 class Refused(CitywardenError):
     """A step that is not possible now."""
 
     def __init__(self, refusal: Refusal, what: str) -> None:
-        super().__init__(f"{refusal}: {what}")
+        super().__init__(f"{refusal}: {what}", IN_CHINESE[refusal])
         self.refusal = refusal
 
 

@@ -98,9 +98,12 @@ class UnitCases:
         """Raises Forbidden for a step that is not the unit's, and in another unit's name."""
         who, case = self._who, await self.get(case_id)
         if deed.step not in STEPS:
-            raise Forbidden(f"{who.name} belongs to {who.unit}: {deed.step} is not a unit's step")
+            raise Forbidden(
+                f"{who.name} belongs to {who.unit}: {deed.step} is not a unit's step",
+                "处置单位只能开始处置、完成处置、申请延期和备注",
+            )
         if deed.unit not in ("", who.unit):
-            raise Forbidden(f"{who.name} belongs to {who.unit}, not to {deed.unit}")
+            raise Forbidden(f"{who.name} belongs to {who.unit}, not to {deed.unit}", "不能以其他单位的名义处置")
         return await self._desk.take(case.id, replace(deed, unit=who.unit if deed.step in WORK else ""))
 
     async def attach(self, case: Case, chunks: AsyncIterable[bytes], name: str, place: Place, by: str) -> Evidence:

@@ -53,13 +53,20 @@ _log = logging.getLogger(__name__)
 def command_of(wish: Wish, kinds: Kinds, device: Device | None, by: str, now_ms: int) -> Command:
     """The command of a wish. Raises BadCommand, or NotFound for a device that nobody knows."""
     if device is None:
-        raise NotFound(f"no {wish.device.kind} {wish.device.id!r} of tenant {wish.device.tenant!r}")
+        raise NotFound(
+            f"no {wish.device.kind} {wish.device.id!r} of tenant {wish.device.tenant!r}", f"没有设备 {wish.device.id}"
+        )
     if not device.enabled:
-        raise CitywardenError(f"{wish.device.id} is disabled")
+        raise CitywardenError(f"{wish.device.id} is disabled", f"{wish.device.id} 已停用")
     if not 0 < wish.expires_min <= LONGEST_MIN:
-        raise BadCommand(f"expires_min: {wish.expires_min:g}, expected more than 0 and at most {LONGEST_MIN}")
+        raise BadCommand(
+            f"expires_min: {wish.expires_min:g}, expected more than 0 and at most {LONGEST_MIN}",
+            f"有效期不能是 {wish.expires_min:g} 分钟，应大于 0 且不超过 {LONGEST_MIN} 分钟",
+        )
     if wish.id and not _ID.fullmatch(wish.id):
-        raise BadCommand(f"id: {wish.id!r}, expected up to 64 letters, digits and _.:-")
+        raise BadCommand(
+            f"id: {wish.id!r}, expected up to 64 letters, digits and _.:-", "编号应为不超过 64 个字母、数字和 _.:-"
+        )
     args = checked(kinds[wish.device.kind], wish.name, wish.args)
     return Command(
         wish.id or f"cmd_{uuid4().hex}", wish.device, wish.name, args, by, now_ms,

@@ -78,7 +78,8 @@ class Ledger:
                     if count >= MOST_OUTSTANDING:
                         raise CitywardenError(
                             f"{command.device.id} has {count} commands that are not at their end; "
-                            "wait for them, or cancel some"
+                            "wait for them, or cancel some",
+                            f"{command.device.id} 已有 {count} 条指令未完成，请稍候或先撤回",
                         )
                     connection.execute(insert(commands).values(_row(command)))
                     return command
@@ -86,7 +87,9 @@ class Ledger:
             known = self.get(command.id)
         same = (known.device, known.name, dict(known.args)) == (command.device, command.name, dict(command.args))
         if not same:
-            raise CitywardenError(f"the id {command.id} belongs to another command already")
+            raise CitywardenError(
+                f"the id {command.id} belongs to another command already", f"编号 {command.id} 已用于另一条指令"
+            )
         return known
 
     def get(self, command_id: str) -> Command:
@@ -155,7 +158,7 @@ class Ledger:
         def step(known: Command) -> Command:
             ended = cancelled(known, by, now_ms)
             if ended is None:
-                raise CitywardenError(f"{known.id} is {known.state}: too late to cancel it")
+                raise CitywardenError(f"{known.id} is {known.state}: too late to cancel it", "设备已接收，不能撤回")
             return ended
 
         return self.change(command_id, step)

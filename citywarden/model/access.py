@@ -10,16 +10,22 @@ from citywarden.model.identity import AuditNote, Identity, Role
 class Denied(CitywardenError):
     """Name and password do not fit, or the session or token is no longer good. Says no more than that."""
 
+    ZH = "用户名或密码错误，或登录已失效"
+
 
 class Forbidden(CitywardenError):
     """Whoever asks may not do that."""
+
+    ZH = "没有权限进行此操作"
 
 
 class TooOften(CitywardenError):
     """Too many failed tries; the next one is looked at after `retry_after_s`."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"too many failed logins, try again in {retry_after_s} s")
+        super().__init__(
+            f"too many failed logins, try again in {retry_after_s} s", f"失败次数过多，请在 {retry_after_s} 秒后重试"
+        )
         self.retry_after_s = retry_after_s
 
 

@@ -86,21 +86,27 @@ class BadCommand(CitywardenError):
 def checked(kind: Kind, name: str, args: Mapping[str, JsonScalar]) -> Mapping[str, JsonScalar]:
     """The arguments, once they fit the kind's table. Raises BadCommand."""
     if not kind.commands:
-        raise BadCommand(f"{kind.name}: this kind has no commands")
+        raise BadCommand(f"{kind.name}: this kind has no commands", f"{kind.zh}不接受控制指令")
     order = next((one for one in kind.commands if one.name == name), None)
     if order is None:
+        known, named = ", ".join(c.name for c in kind.commands), "、".join(c.zh for c in kind.commands)
         raise BadCommand(
-            f"{kind.name} has no command {name!r}, expected one of {', '.join(c.name for c in kind.commands)}"
+            f"{kind.name} has no command {name!r}, expected one of {known}",
+            f"{kind.zh}没有指令“{name}”，可用：{named}",
         )
-    wrong = [f"{key}: unknown, expected any of {_names(order)}" for key in args if order.argument(key) is None]
+    strange = [key for key in args if order.argument(key) is None]
+    wrong = [f"{key}: unknown, expected any of {_names(order)}" for key in strange]
+    zh = [f"没有参数“{key}”" for key in strange]
     for q in order.arguments:
         if q.field not in args:
             if q.required:
                 wrong.append(f"{q.field}: is missing, expected {expected(q)}")
+                zh.append(f"缺少“{q.zh}”，应为{expected_zh(q)}")
         elif not _fits(q, args[q.field]):
             wrong.append(f"{q.field}: {args[q.field]!r}, expected {expected(q)}")
+            zh.append(f"“{q.zh}”不能是 {args[q.field]}，应为{expected_zh(q)}")
     if wrong:
-        raise BadCommand(f"{name}: {'; '.join(wrong)}")
+        raise BadCommand(f"{name}: {'; '.join(wrong)}", f"{order.zh}：{'；'.join(zh)}")
     return dict(args)
 
 
@@ -146,6 +152,16 @@ def expected(q: Quantity) -> str:
         return f"text of at most {MAX_TEXT} letters"
     unit = f" {q.unit}" if q.unit else ""
     return f"a number from {q.low:g} to {q.high:g}{unit}" if q.low is not None and q.high is not None else "a number"
+
+
+def expected_zh(q: Quantity) -> str:
+    """The same in Chinese."""
+    if q.form is Form.FLAG:
+        return "是或否"
+    if q.form is Form.TEXT:
+        return f"不超过 {MAX_TEXT} 个字的文本"
+    unit = f" {q.unit}" if q.unit else ""
+    return f" {q.low:g} 至 {q.high:g}{unit} 之间的数" if q.low is not None and q.high is not None else "数字"
 
 
 def _fits(q: Quantity, value: object) -> bool:

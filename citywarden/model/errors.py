@@ -15,10 +15,24 @@ from citywarden.model.redaction import redact
 
 
 class CitywardenError(Exception):
-    """Base of every error that is shown to a person as one line, without secrets."""
+    """Base of every error that is shown to a person as one line, without secrets. `zh`: the same in Chinese, where
+    people may read it on a page.
+    """
+
+    ZH = ""
+    """What is said in Chinese where the error itself does not say it."""
+
+    def __init__(self, what: str = "", zh: str = "") -> None:
+        super().__init__(what)
+        self.zh = zh
 
     def __str__(self) -> str:
         return redact(super().__str__())
+
+    def said(self, language: str) -> str:
+        """The line in a language, `zh-CN` or `en`; what has no Chinese is said in English."""
+        zh = redact(self.zh or self.ZH) if language.startswith("zh") else ""
+        return zh or str(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,8 @@ class ConfigurationError(CitywardenError):
 class Unavailable(CitywardenError):
     """A component does not answer now. `retry_after_s` is its own wish, where it has one."""
 
+    ZH = "服务暂时不可用，请稍后重试"
+
     def __init__(self, what: str, retry_after_s: float | None = None) -> None:
         super().__init__(what)
         self.retry_after_s = retry_after_s
@@ -58,6 +74,10 @@ class Occupied(Unavailable):
 class HalfDone(CitywardenError):
     """A change counts here, and another part could not be told; it is remembered, and can be repaired."""
 
+    ZH = "已生效，但未能通知其他部件，系统稍后会补上"
+
 
 class NotFound(CitywardenError):
     """What was asked for does not exist."""
+
+    ZH = "所查找的内容不存在"

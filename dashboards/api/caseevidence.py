@@ -10,7 +10,7 @@ from citywarden.model.case import Place
 from citywarden.model.casebody import EvidenceBody, evidence_body
 from citywarden.model.casedesk import Cases
 from citywarden.model.errors import CitywardenError, NotFound, Unavailable
-from dashboards.api.problems import BadQuestion
+from dashboards.api.problems import BadQuestion, language_of
 from dashboards.api.questions import Word
 from dashboards.api.rights import Dispatcher, Viewer, signed
 from dashboards.sources import Sources
@@ -52,7 +52,7 @@ def evidence(sources: Sources, desk: Cases) -> APIRouter:
         except (NotFound, Unavailable):
             raise
         except CitywardenError as error:
-            raise BadQuestion("body", str(error)) from None
+            raise BadQuestion("body", error.said(language_of(request.headers.get("accept-language", "")))) from None
         await sources.audit.note(who, "case.evidence", case.number, f"{kept.name} {kept.sha256}")
         return evidence_body(kept)
 

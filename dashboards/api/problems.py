@@ -91,18 +91,38 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
     return problem(error.status_code, detail, error.headers)
 
 
-async def _ours(_request: Request, error: Exception) -> JSONResponse:
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, CitywardenError)
+    status, headers = 409, dict[str, str]()
     if isinstance(error, NotFound):
-        return problem(404, str(error))
-    if isinstance(error, Unavailable):
-        return problem(503, str(error), {"Retry-After": str(math.ceil(error.retry_after_s or RETRY_AFTER_S))})
-    if isinstance(error, Denied):
-        return problem(401, str(error))
-    if isinstance(error, Forbidden):
-        return problem(403, str(error))
-    if isinstance(error, TooOften):
-        return problem(429, str(error), {"Retry-After": str(error.retry_after_s)})
-    return problem(409, str(error))
+        status = 404
+    elif isinstance(error, Unavailable):
+        status, headers = 503, {"Retry-After": str(math.ceil(error.retry_after_s or RETRY_AFTER_S))}
+    elif isinstance(error, Denied):
+        status = 401
+    elif isinstance(error, Forbidden):
+        status = 403
+    elif isinstance(error, TooOften):
+        status, headers = 429, {"Retry-After": str(error.retry_after_s)}
+    language = language_of(request.headers.get("accept-language", ""))
+    said = error.said(language)
+    told = language if said != str(error) else "en"
+    return problem(status, said, {**headers, "Content-Language": told, "Vary": "Accept-Language"})
+
+
+def language_of(accepted: str) -> str:
+    """`zh-CN` where a request's Accept-Language wants Chinese more than English, else `en`."""
+    best, chosen = 0.0, "en"
+    for part in accepted.split(",")[:50]:
+        name, _, quality = part.partition(";q=")
+        try:
+            wanted = float(quality or 1)
+        except ValueError:
+            continue
+        word = name.strip().lower().partition("-")[0]
+        if word in ("zh", "en") and wanted > best:
+            best, chosen = wanted, "zh-CN" if word == "zh" else "en"
+    return chosen
 
 
 async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:

@@ -22,8 +22,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "too_often": ("失败次数过多，请在 {n} 秒后重试", "Too many failures, try again in {n} s"),
     "form_expired": ("页面已过期，请重试", "The page was too old, please try again"),
     "nobody_yet": ("尚无用户：请先执行 citywarden user add", "There is no user yet: citywarden user add makes one"),
-    "weak_short": ("密码至少需要 12 个字符", "A password has at least 12 characters"),
-    "weak_other": ("请选择更复杂的密码", "Please choose a better password"),
     "save": ("保存", "Save"),
     "user_role": ("角色", "Role"),
     "user_unit": ("处置单位", "Unit"),

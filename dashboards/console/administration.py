@@ -49,9 +49,12 @@ async def users_page(sources: Sources, broadcast: Broadcast, lang: str | None = 
         secret, wrong = "", ""
         try:
             secret = await act(gate, who, e.args, sources.now_ms())
-        except (CitywardenError, ValueError) as error:
+        except CitywardenError as error:
             log.info("%s could not %s: %s", who.name, e.args.get("what"), error)
-            wrong = str(error) or "failed_deed"
+            wrong = error.said(session.language)
+        except ValueError as error:
+            log.info("%s could not %s: %s", who.name, e.args.get("what"), error)
+            wrong = "failed_deed"
         desk.answered(secret, wrong)
         await show()
 

@@ -106,7 +106,7 @@ async def form_page(
         try:
             case = await desk.open(report)
         except CitywardenError as error:
-            part.answered(False, str(error))
+            part.answered(False, error.said(session.language))
             return
         await sources.audit.note(session.who, "case.open", case.number, f"{case.category} {case.title}"[:200])
         part.answered(True, case.id)

@@ -108,7 +108,7 @@ class Sheet:
         try:
             case = await self._desk.take(self._case.id, deed)
         except CitywardenError as error:
-            self._part.answered(False, str(error))
+            self._part.answered(False, error.said(session.language))
             return
         said = " ".join(filter(None, (deed.why or "", deed.unit, deed.note or "")))[:200]
         await session.sources.audit.note(session.who, f"case.{deed.step}", case.number, said)

@@ -129,7 +129,7 @@ class Panel:
         try:
             command = await self._desk.send(wish, by)
         except CitywardenError as error:
-            self._part.answered(False, str(error))
+            self._part.answered(False, error.said(session.language))
             return
         told = " ".join([wish.name, *(f"{name}={value}" for name, value in wish.args.items())])
         await session.sources.audit.note(

@@ -135,4 +135,4 @@ async def _silence(session: Session, wanted: Wanted, outcome: Outcome) -> None:
             alert = session.broadcast.show(await sources.alerts.get(one))
             outcome.changed.append(session.broadcast.scene.view(alert))
     except CitywardenError as error:
-        outcome.failed, outcome.why = 1, str(error)
+        outcome.failed, outcome.why = 1, error.said(session.language)

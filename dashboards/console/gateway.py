@@ -134,8 +134,7 @@ class Gateway:
             said = word("too_often", language).replace("{n}", str(error.retry_after_s))
             return self.password_page(request, said, 429)
         except CitywardenError as error:
-            said = str(error) if language == "en" else word("weak_other", language)
-            return self.password_page(request, f"{said} ({word('password_rule', language)})", 422)
+            return self.password_page(request, f"{error.said(language)} ({word('password_rule', language)})", 422)
         return _go(way_back(request.query_params.get("next")))
 
     async def end_session(self, request: Request) -> Response:

@@ -101,7 +101,7 @@ def _serve(session: Session, desk: Dispatch, part: DeliveryBook) -> None:
         try:
             found = await desk.inspect(str(e.args))
         except CitywardenError as error:
-            part.said(str(error))
+            part.said(error.said(session.language))
             return
         if session.who.sees(found.sending.event.alert.tenant):
             tries = [{"at_ms": t.at_ms, "state": t.state, "code": t.code, "detail": t.detail} for t in found.attempts]
@@ -120,7 +120,7 @@ def _serve(session: Session, desk: Dispatch, part: DeliveryBook) -> None:
             await session.sources.audit.note(session.who, action, name)
             part.said(said)
         except CitywardenError as error:
-            part.said(str(error))
+            part.said(error.said(session.language))
         await show()
 
     part.on("query", query)

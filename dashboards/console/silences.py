@@ -100,7 +100,7 @@ def _serve(session: Session, desk: Dispatch, part: SilenceBook) -> None:
         try:
             made = await desk.silence(note_of(e.args, by, sources.now_ms(), who.tenant))
         except CitywardenError as error:
-            part.answered(False, str(error))
+            part.answered(False, error.said(session.language))
             return
         await sources.audit.note(who, "silence.begin", made.id, made.why)
         part.answered(True)

@@ -184,6 +184,36 @@ async def test_changes_of_cases_are_events_of_the_stream(office: Office) -> None
     assert json.loads(event.split("data: ")[1])["tenant"] == "t"
 
 
+@pytest.mark.parametrize(
+    ("accepted", "language", "said"),
+    [
+        ("", "en", "wrong_stage: "),
+        ("en-US,en;q=0.9,zh;q=0.8", "en", "wrong_stage: "),
+        ("fr", "en", "wrong_stage: "),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN", "案件当前阶段不能进行此操作"),
+        ("en;q=0.5, zh-TW", "zh-CN", "案件当前阶段不能进行此操作"),
+        ("zh;q=much", "en", "wrong_stage: "),
+    ],
+)
+async def test_what_is_refused_is_said_in_the_askers_language(
+    office: Office, accepted: str, language: str, said: str
+) -> None:
+    number = (await office.open())["number"]
+    headers = {"accept-language": accepted}
+    refused = await office(CHEN, "POST", f"/{number}/steps", json={"step": "close"}, headers=headers)
+    assert refused.status_code == 409
+    assert refused.json()["detail"].startswith(said)
+    assert (refused.headers["content-language"], refused.headers["vary"]) == (language, "Accept-Language")
+
+
+async def test_evidence_is_refused_in_chinese_too(office: Office) -> None:
+    number = (await office.open())["number"]
+    path, chinese = f"/{number}/evidence?name=x.png", {"accept-language": "zh-CN"}
+    assert "文件类型不是" in (await office(LI, "POST", path, content=b"<html>", headers=chinese)).json()["detail"]
+    assert "文件为空" in (await office(LI, "POST", path, content=b"", headers=chinese)).json()["detail"]
+    assert "it is empty" in (await office(LI, "POST", path, content=b"")).json()["detail"]
+
+
 async def test_a_unit_has_its_own_cases_only(office: Office) -> None:
     numbers = [(await office.open())["number"] for _ in range(3)]
     for number, unit in zip(numbers, (SUN.unit, "排水抢险队"), strict=False):

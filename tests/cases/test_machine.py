@@ -1,5 +1,6 @@
 """The life of a case, step by step."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citywarden.cases import machine
-from citywarden.cases.machine import RULES, Refusal, Refused, by_time, opened, possible, take
+from citywarden.cases.machine import IN_CHINESE, RULES, Refusal, Refused, by_time, opened, possible, take
 from citywarden.cases.timetable import PHASES
 from citywarden.model.case import Case, Clock, Deed, Limit, Phase, Source, Stage, Step, Why
 from citywarden.model.identity import Role
@@ -208,3 +209,11 @@ def test_whatever_is_tried_a_case_stays_sound(tries: list[tuple[Step, Why | None
 
 def test_every_step_has_a_rule() -> None:
     assert set(RULES) == set(Step)
+
+
+def test_every_refusal_is_said_in_chinese_too() -> None:
+    assert set(IN_CHINESE) == set(Refusal)
+    for refusal in Refusal:
+        error = Refused(refusal, "20261122-0001 is elsewhere")
+        assert error.said("en") == str(error) == f"{refusal}: 20261122-0001 is elsewhere"
+        assert not re.search("[A-Za-z]", error.said("zh-CN"))

@@ -155,8 +155,9 @@ export default {
         const asked = new URLSearchParams({ name: one.name.slice(-200) || "file", place: this.when, by: this.by || "api" });
         try {
           const answer = await fetch(`${window.path_prefix ?? ""}/api/v1/cases/${this.c.id}/evidence?${asked}`, {
-            method: "POST", body: one, headers: { "content-type": "application/octet-stream" } });
-          if (!answer.ok) this.wrong = (await answer.json()).detail;
+            method: "POST", body: one, headers: { "content-type": "application/octet-stream",
+              "accept-language": this.lang } });
+          if (!answer.ok) this.wrong = (await answer.json()).detail.replace(/^body: /, "");
         } catch (error) {
           this.wrong = String(error.message ?? error);
         }
