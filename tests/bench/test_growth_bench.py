@@ -1,0 +1,72 @@
+"""The parts of the growth benchmark that decide what its figures mean."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bench.growth import Grown, Poured, row, sizes, summary
+from bench.parts.broker import FastPublisher, Gate, make_session
+from citywarden.cli.running import wall_ms
+from ingest.subscription import Subscription
+from ingest.wire import Connection
+from tests.brokers import mosquitto, needs_mosquitto
+
+
+def grown(devices: int, later_us: float, lost: int = 0) -> Grown:
+    first = Poured(devices, 0, 0.05, 1.0)
+    later = Poured(1000, lost, later_us / 1000, 2.0)
+    return Grown(devices, devices // 18, devices // 2, 3.14159, 200.04, 250.06, first, later)
+
+
+def test_growth_is_the_largest_by_the_smallest_and_losses_add_up() -> None:
+    found = summary([grown(1000, 20.0), grown(10_000, 22.0, lost=1), grown(100_000, 25.0, lost=2)])
+    assert found["growth"] == 1.25
+    assert found["lost"] == 3
+    assert found["sizes"][0] == {  # type: ignore[index]
+        "devices": 1000, "vehicles": 55, "tasks": 500, "start_s": 3.1, "idle_mb": 200.0, "peak_mb": 250.1,
+        "first_us": 50.0, "later_us": 20.0, "lost": 0,
+    }  # fmt: skip
+
+
+def test_a_row_names_the_load() -> None:
+    assert " ".join(row(grown(1000, 20.0), 7.25).split()) == "1,000 55 500 3.1 200 250 50.0 20.0 0 7.2"
+
+
+def test_sizes_are_ascending_and_checked() -> None:
+    assert sizes("10000,1000,1000") == [1000, 10_000]
+    with pytest.raises(ValueError, match="at least 4"):
+        sizes("0,100")
+    with pytest.raises(ValueError, match="invalid literal"):
+        sizes("many")
+
+
+@needs_mosquitto
+async def test_a_gate_that_is_closed_again_holds_what_comes_then(tmp_path: Path) -> None:
+    async with mosquitto(tmp_path) as broker:
+        await make_session(broker.endpoint, "one")
+        async with Gate(broker.endpoint) as gate, asyncio.timeout(20):
+            subscription = Subscription(gate.endpoint, "one")
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: Connection(subscription, wall_ms), gate.endpoint.host, gate.endpoint.port
+            )
+            await connection.log_in()
+            connection.subscribe()
+            await connection.subscribed()
+            topics: list[str] = []
+            for lot in range(2):
+                sent = [f"city/t/gas/g/{lot}-{i}" for i in range(300)]
+                async with FastPublisher(broker.endpoint) as publisher:
+                    await publisher.fill([(topic, b"x") for topic in sent])
+                assert connection.take() == ([], [])
+                gate.release()
+                while len(topics) < 300 * (lot + 1):
+                    await connection.collected()
+                    messages, ids = connection.take()
+                    topics += [message.topic for message in messages]
+                    connection.acknowledge(ids)
+                while gate.acknowledged < 300 * (lot + 1):
+                    await asyncio.sleep(0.01)
+                gate.hold()
+                assert topics[300 * lot :] == sent
+            await connection.leave()
