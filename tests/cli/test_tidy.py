@@ -27,10 +27,13 @@ class Enough(Exception):
 
 @pytest.fixture(autouse=True)
 def as_served() -> Iterator[None]:
-    """The collector as `run` sets it."""
+    """The collector as `run` and `settle` set it: what is there already is not looked through again and again."""
     before = gc.get_threshold()
     gc.set_threshold(*COLLECT)
+    gc.collect()
+    gc.freeze()
     yield
+    gc.unfreeze()
     gc.set_threshold(*before)
 
 
