@@ -56,8 +56,17 @@ def judge_due(state: State, points: Points, shaken: Ints) -> tuple[State, list[F
 
 
 def _tails(state: State, which: Ints) -> list[Tail | None]:
-    judged = (state.judged.get(state.table.tasks[number].id) for number in which.tolist())
-    return [None if one is None else one.tail for one in judged]
+    """Of each task. A window that ended before anyone listened is not judged for what its vehicle does elsewhere
+    afterwards, as if it had been judged at its end.
+    """
+    found: list[Tail | None] = []
+    for number, end_ms in zip(which.tolist(), state.table.end_ms[which].tolist(), strict=True):
+        one = state.judged.get(state.table.tasks[number].id)
+        if one is None:
+            found.append(Tail(end_ms, False, True, True, False, False) if end_ms <= state.since_ms else None)
+        else:
+            found.append(one.tail)
+    return found
 
 
 def _standing(state: State, which: Ints) -> _Standing:

@@ -80,3 +80,15 @@ def test_a_vehicle_that_is_gone_does_not_reopen_its_task() -> None:
     assert state.judged["T1"] is before
     state = work.step(state, batch(drive(0, 600, at=820)), START_MS + 890_000).state
     assert state.judged["T1"] is not before, "it came back to its road within the grace"
+
+
+def test_a_window_that_ended_before_the_start_is_judged_only_by_fixes_that_are_about_it() -> None:
+    since_ms = START_MS + WINDOW_S * 1000
+    state = work.start(TASKS[:1], (), SETTINGS, since_ms)
+    outcome = work.step(state, batch(drive(0, 200, y=2000.0, at=310)), START_MS + 420_000)
+    assert not outcome.findings and not outcome.reports and not outcome.state.judged
+    filled_in = work.step(outcome.state, batch(drive(0, 600, at=0)), START_MS + 500_000)
+    assert [report.task for report in filled_in.reports] == ["T1"]
+    judged_anew(filled_in.state)
+    there = work.step(state, batch(drive(0, 200, at=310)), START_MS + 420_000)
+    assert [report.task for report in there.reports] == ["T1"], "it works on its road within the grace"
