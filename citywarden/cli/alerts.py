@@ -16,7 +16,7 @@ from citywarden.alerts.machine import Change
 from citywarden.alerts.records import Event
 from citywarden.cli.alertfiles import check, test
 from citywarden.cli.alertmeasures import show_measures
-from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
 from citywarden.cli.silences import list_silences, silence, unsilence
 from citywarden.model.alert import Alert, AlertQuery, Severity, Status
 from citywarden.model.dispatch import AlertDeed, Doing
@@ -77,7 +77,7 @@ def list_alerts(
         for a in found
     ]  # fmt: skip
     columns = ("id", "severity", "status", "held", "rule", "subject", "raised", "assigned", "summary")
-    print_table(f"{len(found)} alerts", columns, rows)
+    print_table(said(len(found), "alert"), columns, rows)
 
 
 @command.command("show")

@@ -18,7 +18,7 @@ from citywarden.cases.openings import report_of
 from citywarden.cases.rates import By
 from citywarden.cases.tablefile import parse_limit
 from citywarden.cli.casefiles import check, export, import_cases
-from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
 from citywarden.model.case import Case, CaseQuery, Deed, Limit, Report, Source, Stage, Step, Why
 from citywarden.model.casebody import case_body, rates_body, whole_body
 from citywarden.model.errors import CitywardenError
@@ -81,7 +81,7 @@ def list_cases(
         (c.number, c.stage, c.category, c.title, c.unit, c.district, _due(c), _standing(c, now_ms)) for c in found
     ]  # fmt: skip
     columns = ("number", "stage", "category", "title", "unit", "district", "due", "")
-    print_table(f"{len(found)} cases", columns, rows)
+    print_table(said(len(found), "case"), columns, rows)
 
 
 @command.command("show")

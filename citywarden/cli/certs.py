@@ -19,7 +19,7 @@ from citywarden.certs.authority import (
     superseded,
 )
 from citywarden.certs.shelf import Issued
-from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_json, print_table, said, settings_of
 from citywarden.cli.running import wall_ms
 from citywarden.model.credential import login_of
 from citywarden.model.device import DeviceKey
@@ -148,7 +148,7 @@ def revoke(
     if as_json:
         print_json({"revoked": [_body(one, wall_ms()) for one in revoked], "crl": str(crl)})
         return
-    click.echo(f"revoked {len(revoked)} certificates of {revoked[0].name}; bring {crl} to the broker")
+    click.echo(f"revoked {said(len(revoked), 'certificate')} of {revoked[0].name}; bring {crl} to the broker")
 
 
 @command.command("list")
@@ -173,7 +173,7 @@ def list_certificates(
         print_json({"items": [_body(one, now_ms) for one in shown], "next": None})
         return
     rows = [(one.name, one.purpose, state_of(one, now_ms), timestamp(one.expires_ms), one.serial) for one in shown]
-    print_table(f"{len(rows)} certificates", ("name", "purpose", "state", "expires", "serial"), rows)
+    print_table(said(len(rows), "certificate"), ("name", "purpose", "state", "expires", "serial"), rows)
 
 
 @command.command("crl")

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from citywarden.cli.enrolling import find
-from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
 from citywarden.cli.running import wall_ms
 from citywarden.model.command import State, command_body
 from citywarden.model.wire import timestamp
@@ -46,7 +46,7 @@ def list_commands(
         for one in page.items
     ]  # fmt: skip
     columns = ("id", "given", "device", "command", "arguments", "state", "sent", "by", "detail")
-    print_table(f"{len(rows)} commands", columns, rows)
+    print_table(said(len(rows), "command"), columns, rows)
 
 
 @command.command("show")

@@ -8,7 +8,7 @@ import click
 
 from citywarden.alerts import outbox, standing
 from citywarden.alerts.outbox import Delivery, State, TargetState
-from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
 from citywarden.serve.alerting import desk_of, routing_of
@@ -97,7 +97,7 @@ def targets(config: Path | None, data: Path | None, as_json: bool) -> None:
         print_json({"items": rows})
     else:
         columns = ("name", "format", "state", "since", "waiting", "ok_at", "error_at", "error")
-        print_table(f"{len(rows)} targets", columns, [tuple(row[name] for name in columns) for row in rows])
+        print_table(said(len(rows), "target"), columns, [tuple(row[name] for name in columns) for row in rows])
 
 
 @command.command("enable")

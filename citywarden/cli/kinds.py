@@ -31,10 +31,10 @@ def command(as_json: bool) -> None:
         )  # fmt: skip
         return
     for kind in kinds.values():
-        rows = [(q.field, q.form, q.unit, _range(q), "yes" if q.required else "", q.zh, q.en) for q in kind.quantities]
+        rows = [(q.field, q.form, q.unit, _range(q), _sent(q), q.zh, q.en) for q in kind.quantities]
         print_table(
             f"{kind.name}: {kind.en} {kind.zh}, expected every {kind.interval_s:g} s",
-            ("field", "form", "unit", "valid", "required", "中文", "English"),
+            ("field", "form", "unit", "valid", "sent", "中文", "English"),
             rows,
         )
         told = [
@@ -51,8 +51,14 @@ def command(as_json: bool) -> None:
 def _body(q: Quantity) -> dict[str, object]:
     return {
         "field": q.field, "form": str(q.form), "unit": q.unit, "low": q.low, "high": q.high, "required": q.required,
-        "zh": q.zh, "en": q.en,
+        "derived": q.derived, "zh": q.zh, "en": q.en,
     }  # fmt: skip
+
+
+def _sent(quantity: Quantity) -> str:
+    if quantity.derived:
+        return "no, made by the server"
+    return "always" if quantity.required else "as it has it"
 
 
 def _range(quantity: Quantity) -> str:

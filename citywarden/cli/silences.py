@@ -10,7 +10,7 @@ import click
 from citywarden.alerts import silences
 from citywarden.alerts.matching import Matcher
 from citywarden.alerts.silences import Silence
-from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_json, print_table, said, settings_of
 from citywarden.model.alert import Severity
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
@@ -85,7 +85,7 @@ def list_silences(ended: bool, config: Path | None, data: Path | None, as_json: 
         (s.id[:12], timestamp(s.starts_ms), timestamp(s.ends_ms), s.by, s.why, _words(s.matcher), s.ended_by)
         for s in found
     ]
-    print_table(f"{len(found)} silences", ("id", "from", "until", "by", "why", "fits", "ended by"), rows)
+    print_table(said(len(found), "silence"), ("id", "from", "until", "by", "why", "fits", "ended by"), rows)
 
 
 @click.command("unsilence")

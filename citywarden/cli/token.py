@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_json, print_table, said, settings_of
 from citywarden.cli.running import wall_ms
 from citywarden.model.access import NewToken, Token
 from citywarden.model.identity import Role
@@ -66,7 +66,7 @@ def list_tokens(config: Path | None, data: Path | None, as_json: bool) -> None:
         for t in tokens
     ]  # fmt: skip
     columns = ("id", "name", "role", "tenant", "unit", "scopes", "state", "last used", "expires", "made by")
-    print_table(f"{len(tokens)} tokens", columns, rows)
+    print_table(said(len(tokens), "token"), columns, rows)
 
 
 @command.command("revoke")

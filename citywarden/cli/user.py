@@ -5,7 +5,7 @@ from typing import TextIO
 
 import click
 
-from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
 from citywarden.cli.running import wall_ms
 from citywarden.model.access import NewUser, User, UserChange
 from citywarden.model.identity import Role
@@ -56,7 +56,7 @@ def list_users(config: Path | None, data: Path | None, as_json: bool) -> None:
         print_json({"items": [_body(user) for user in users], "next": None})
         return
     rows = [(u.name, u.role, u.tenant or "every", u.unit, _state(u), _moment(u.login_ms), u.created_by) for u in users]
-    print_table(f"{len(users)} users", ("name", "role", "tenant", "unit", "state", "last login", "made by"), rows)
+    print_table(said(len(users), "user"), ("name", "role", "tenant", "unit", "state", "last login", "made by"), rows)
 
 
 @command.command("show")
