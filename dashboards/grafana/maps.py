@@ -99,7 +99,7 @@ def _outline() -> Json:
 
 
 def _markers(layer: Layer, target: str) -> Json:
-    symbol = "img/icons/marker/plane.svg" if layer.pointing else "img/icons/marker/circle.svg"
+    symbol = "img/icons/marker/triangle.svg" if layer.pointing else "img/icons/marker/circle.svg"
     turned: Json = {"field": layer.pointing} if layer.pointing else {}
     named: Json = {"text": {"mode": "field", "field": layer.text, "fixed": ""}} if layer.text else {}
     style: Json = {

@@ -16,6 +16,9 @@ CITY_POINTS = 120
 RANKS = 10
 """Bars a ranking has room for."""
 
+SILENT_MS = 2 * 3_600_000
+"""A lane of states ends so long after the last reading; longer than a point of a month's lane."""
+
 ROWS = 5000
 """What tables and maps ask for: Grafana refuses an answer with more than ten times as many rows."""
 
@@ -157,8 +160,8 @@ def graph(title: str, series: Sequence[Series], look: Look, *, bars: bool = Fals
 
 
 def timeline(title: str, series: Sequence[Series], look: Look, label: str = "") -> Panel:
-    """States over time, one lane a series: for on and off."""
-    defaults = look.defaults(fillOpacity=80, lineWidth=0, spanNulls=False)
+    """States over time, one lane a series: for on and off. What says nothing for SILENT_MS has no state."""
+    defaults = look.defaults(fillOpacity=80, lineWidth=0, spanNulls=False, insertNulls=SILENT_MS)
     if label:
         defaults["displayName"] = f"${{__field.labels.{label}}}"
     options: Json = {

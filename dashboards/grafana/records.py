@@ -5,6 +5,12 @@ from collections.abc import Mapping, Sequence
 from dashboards.grafana.flux import TENANT, Filters, Query, home, now, only, ranged, text
 from dashboards.grafana.names import ALERT, INGEST, WORK
 
+SILENT = "silent"
+"""State of a server that said nothing of itself."""
+
+HEARD_NS = 120 * 1_000_000_000
+"""In so long a server that runs says how it is more than once."""
+
 ALERTS_BACK = "30d"
 """How far back an alert that is still open may have been raised and be shown as open."""
 
@@ -201,21 +207,33 @@ def server_well() -> Query:
 
 
 def server_states() -> Query:
-    """The same over time."""
+    """The same over time: "true" or "false" as the worst of each window, SILENT where there was no word of the server
+    at all; the window of this moment waits for its first.
+    """
     body = (
-        f"{ranged(INGEST, ['ok'], ())}\n  |> aggregateWindow(every: v.windowPeriod, fn: last, createEmpty: false)\n"
-        '  |> keep(columns: ["_time", "_value"])'
+        f"{_EVERY}{ranged(INGEST, ['ok'], ())}\n  |> toInt()\n  {_gapless('mean')}\n"
+        "  |> filter(fn: (r) => exists r._value or int(v: r._time) + int(v: every) <= int(v: v.timeRangeStop))\n"
+        f"  |> map(fn: (r) => ({{_time: r._time, _value: if not exists r._value then {text(SILENT)} "
+        'else if r._value < 1.0 then "false" else "true"}))'
     )
     return Query(body, INGEST, ("ok",))
 
 
 def server_course(name: str, fold: str = "max") -> Query:
-    """One of the server's figures over time."""
+    """One of the server's figures over time, with a gap where it said nothing."""
+    within = "" if fold == "mean" else f'|> aggregateWindow(every: every, fn: {fold}, timeSrc: "_start")\n  '
     body = (
-        f"{ranged(INGEST, [name], ())}\n  |> aggregateWindow(every: v.windowPeriod, fn: {fold}, createEmpty: false)\n"
-        '  |> keep(columns: ["_time", "_value"])'
+        f'{_EVERY}{ranged(INGEST, [name], ())}\n  {within}{_gapless("mean")}\n  |> keep(columns: ["_time", "_value"])'
     )
     return Query(body, INGEST, (name,))
+
+
+_EVERY = f"every = duration(v: if int(v: v.windowPeriod) > {HEARD_NS} then int(v: v.windowPeriod) else {HEARD_NS})\n\n"
+
+
+def _gapless(fold: str) -> str:
+    """A row for every window, without a value where nothing was said."""
+    return f'|> aggregateWindow(every: every, fn: {fold}, createEmpty: true, timeSrc: "_start")'
 
 
 def server_growth(name: str) -> Query:

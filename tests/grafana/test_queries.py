@@ -207,6 +207,13 @@ def test_the_numbers_are_those_that_were_written(city: City) -> None:
     assert only_value(city.ask(panel("home", "作业达标率"), 24 * 7)) == 0.5
 
 
+def test_a_server_that_said_nothing_is_not_shown_as_well(city: City) -> None:
+    """It says how it is every half hour here, so most of the windows of two minutes have no word of it."""
+    said = [row[-1] for row in city.ask(panel("server", "运行状态"), 6)]
+    assert 11 <= said.count("true") <= 13
+    assert said.count("silent") == len(said) - said.count("true") > 100
+
+
 def test_a_month_of_the_city_gives_a_mean_of_shares_and_not_of_sums(city: City) -> None:
     share = panel("image", "亮灯比例")
     for hours in (24, 24 * 30):

@@ -85,7 +85,7 @@ def _case_list(scene: Scene) -> Panel:
         ("_time", column(say("上报时间", "Reported"), Look("time"), width=130)),
         ("number", column(say("案件号", "Number"), width=130)),
         ("title", column(say("案由", "What"))),
-        ("stage", column(say("阶段", "Stage"), Look(words=stages), width=100)),
+        ("stage", column(say("阶段", "Stage"), Look(words=stages), width=130)),
         district_column(scene),
         ("unit", column(say("处置单位", "Unit"), width=140)),
         ("overdue", column(say("超期", "Overdue"), Look(words=late), width=80)),

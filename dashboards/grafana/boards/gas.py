@@ -69,9 +69,10 @@ def _course(scene: Scene, field: str) -> Panel:
 
 def _detectors(scene: Scene) -> Panel:
     columns = [
-        ("device", column(scene.say("探测器", "Detector"))),
+        ("device", column(scene.say("探测器", "Detector"), width=90)),
         district_column(scene),
-        *((field, column(scene.label(KIND, field), scene.look(KIND, field))) for field in (*MEASURED, "battery_v")),
+        *((field, column(scene.label(KIND, field), scene.look(KIND, field))) for field in MEASURED),
+        ("battery_v", column(scene.label(KIND, "battery_v"), scene.look(KIND, "battery_v"), width=90)),
         seen_column(scene),
     ]
     query = flux.table(KIND, (*MEASURED, "battery_v"), "24h")

@@ -2,7 +2,7 @@
 
 from dashboards.grafana import records
 from dashboards.grafana.board import Board
-from dashboards.grafana.colours import ACCENT, BAD, GOOD, WARNING, plain, trouble_steps
+from dashboards.grafana.colours import ACCENT, BAD, GOOD, GREY, WARNING, plain, trouble_steps
 from dashboards.grafana.panels import Look, Panel, Series, flags, graph, stat, timeline
 from dashboards.grafana.scene import Scene
 
@@ -61,4 +61,5 @@ def _graphs(scene: Scene) -> list[Panel]:
 
 
 def _well(scene: Scene) -> Look:
-    return Look(words=flags(scene.say("正常", "well"), scene.say("异常", "trouble"), GOOD, BAD))
+    silent = {records.SILENT: (scene.say("无消息", "not running"), GREY)}
+    return Look(words=flags(scene.say("正常", "well"), scene.say("异常", "trouble"), GOOD, BAD) | silent)
