@@ -94,7 +94,7 @@ class StoreSettings(_Section):
     hour_days: Annotated[int, Field(ge=1, le=36_600)] = 1825
     record_days: Annotated[int, Field(ge=1, le=36_600)] = 1825
     compress: bool = False
-    batch: Annotated[int, Field(ge=1, le=50_000)] = 5000
+    batch: Annotated[int, Field(ge=1, le=50_000)] = 10_000
 
 
 class DatabaseSettings(_Section):

@@ -106,10 +106,10 @@ async def test_a_write_names_bucket_precision_and_token() -> None:
     assert len(server.lines) == 2
 
 
-async def test_requests_carry_five_thousand_lines_and_may_be_compressed() -> None:
+async def test_requests_carry_ten_thousand_lines_and_may_be_compressed() -> None:
     async with fake(refusing(), compress=True) as (server, store):
-        assert await store.write(columns("gas", batch(12_001))) == Written(12_001, 0)
-    assert (len(server.heads), len(server.lines)) == (3, 12_001)
+        assert await store.write(columns("gas", batch(22_001))) == Written(22_001, 0)
+    assert (len(server.heads), len(server.lines)) == (3, 22_001)
 
 
 async def test_nothing_to_write_is_no_request() -> None:

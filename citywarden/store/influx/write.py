@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from citywarden.model.errors import Unavailable
 from citywarden.store.influx.server import Server, words
 
-BATCH_LINES = 5000
-"""Lines of one request; more of them make neither side faster."""
+BATCH_LINES = 10_000
+"""Lines of one request, some 2 MB: below, what a request costs by itself counts."""
 
 _DROPPED = re.compile(r"\bdropped=(\d+)")
 
