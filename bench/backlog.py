@@ -66,12 +66,14 @@ async def run(folder: Path, messages: int, seconds: float) -> Result:
         first = (await client.get(f"{url}/healthz")).json()["figures"]
         answer_s = time.monotonic() - begin_s
         passed, judged, at_s = float(first["stored"]), _judged(first, messages), time.monotonic()
-        began_s, before = at_s, (passed, judged)
+        began_s, judged_s, before = at_s, at_s, (passed, judged)
         while at_s - began_s < seconds and min(passed, judged) < messages:
             await asyncio.sleep(LOOK_S)
             meter.read()
             figures = (await client.get(f"{url}/healthz")).json()["figures"]
             at_s = time.monotonic()
+            if judged < messages:
+                judged_s = at_s
             passed, judged = float(figures["stored"]), _judged(figures, messages)
         span_s = at_s - began_s
     done = min(passed, judged) >= messages
@@ -85,7 +87,7 @@ async def run(folder: Path, messages: int, seconds: float) -> Result:
         "stored": passed,
         "judged": judged,
         "stored_per_s": round((passed - before[0]) / span_s),
-        "judged_per_s": round((judged - before[1]) / span_s),
+        "judged_per_s": round((judged - before[1]) / max(LOOK_S, judged_s - began_s)),
         "peak_rss_mb": round(meter.peak_bytes / 2**20, 1),
         "lost": messages - numbers if done else None,
         "twice": rows - numbers if done else None,

@@ -18,8 +18,8 @@ def table(r: Mapping[str, object]) -> str:
         ("its log: bound, largest, MB", f"{r['log_max_mb']}, {r['log_peak_mb']}"),
         ("waiting in the log, at most", f"{r['in_log_peak']:,.0f}"),
         ("waiting in the broker, at most", f"{r['in_broker_peak']:,.0f}"),
-        (f"{r['looks']} pages meanwhile: median, 95 %, longest, s",
-         f"{r['look_median_s']}, {r['look_p95_s']}, {r['look_max_s']}"),
+        (f"{r['looks_at_rest']} pages before, at rest: median, 95 %, longest, s", _listed(r["look_at_rest_s"])),
+        (f"{r['looks']} pages meanwhile: median, 95 %, longest, s", _listed(r["look_s"])),
         *((f"`citywarden_server_sign{{rule=\"{name}\"}}` at most; alert by webhook",
            f"{value:g} s; {', '.join(alerts[name]) or 'none'}") for name, value in signs.items()),
         ("from the last message offered until all were stored, s", f"{r['drained_s']}"),
@@ -27,3 +27,8 @@ def table(r: Mapping[str, object]) -> str:
         ("load of the machine", f"{r['load']}"),
     ]  # fmt: skip
     return "\n".join(["| what | seen |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def _listed(values: object) -> str:
+    assert isinstance(values, list)
+    return ", ".join(map(str, values))
