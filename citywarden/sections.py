@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
 
+from citywarden.model.errors import Problem
 from citywarden.model.networks import LOOPBACK, Network, parse_network
+from citywarden.model.origin import Origin
 from citywarden.model.redaction import keep_secret, keep_secrets_of
 
 
@@ -239,6 +241,15 @@ class Settings(_Section):
     grafana: GrafanaSettings = GrafanaSettings()
     limits: LimitsSettings = LimitsSettings()
     data: Path = Path("data")
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
+    def come_from(self, origin: Origin) -> None:
+        """Remember where the keys were said."""
+        self._origin = origin
+
+    def problem(self, key: str, what: str) -> Problem:
+        """What is wrong with a key, named where it was said."""
+        return self._origin.problem(key, what)
 
     @property
     def zone(self) -> ZoneInfo:

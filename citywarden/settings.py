@@ -11,6 +11,7 @@ from typing import cast, get_args
 from pydantic import BaseModel, ValidationError
 
 from citywarden.model.errors import ConfigurationError, Problem
+from citywarden.model.origin import Origin, line_of
 from citywarden.model.redaction import HIDDEN, redact_tree
 from citywarden.sections import Settings
 
@@ -51,12 +52,14 @@ def load(file: Path | None, environment: Mapping[str, str] = os.environ, data: P
             path = ".".join(map(str, one["loc"]))
             variable = origin.get(path)
             where = variable or str(file or "environment")
-            line = None if variable else _line_of(text, [str(p) for p in one["loc"]])
+            line = None if variable else line_of(text, [str(p) for p in one["loc"]])
             problems.append(Problem(where, line, path, _explain(one["msg"], one["type"], one["input"], path)))
         raise ConfigurationError(problems) from None
     if problems:
         raise ConfigurationError(problems)
-    return _resolve(settings, base)
+    settings = _resolve(settings, base)
+    settings.come_from(Origin(str(file or "configuration"), text, origin))
+    return settings
 
 
 def describe(settings: Settings) -> dict[str, object]:
@@ -129,21 +132,6 @@ def _nearest(path: str) -> str:
 def _line_in(message: str) -> int | None:
     found = re.search(r"line (\d+)", message)
     return int(found[1]) if found else None
-
-
-def _line_of(text: str, path: list[str]) -> int | None:
-    """Line of a key in the TOML text: the key within its table, or the table's header."""
-    keys = [p for p in path if not p.isdigit()]
-    table, key = ".".join(keys[:-1]), keys[-1] if keys else ""
-    current, header = "", None
-    for number, line in enumerate(text.splitlines(), 1):
-        if opened := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?", line):
-            current = opened[1]
-            if current in (table, ".".join(keys)):
-                header = header or number
-        elif current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
-            return number
-    return header
 
 
 def _resolve(settings: Settings, base: Path) -> Settings:

@@ -153,12 +153,12 @@ def targets_of(settings: Settings) -> Sequence[Target]:
         key = f"alerts.targets.{i}"
         if one.format not in FORMATS:
             expected = f"{one.format!r}: expected one of {', '.join(sorted(FORMATS))}"
-            problems.append(Problem("configuration", None, f"{key}.format", expected))
+            problems.append(settings.problem(f"{key}.format", expected))
             continue
         if (what := misfit(one.format, one.url)) is not None:
-            problems.append(Problem("configuration", None, f"{key}.url", f"{one.url!r}: {what}"))
+            problems.append(settings.problem(f"{key}.url", f"{one.url!r}: {what}"))
         if names.index(one.name) != i:
-            problems.append(Problem("configuration", None, f"{key}.name", f"{one.name!r} stands there twice"))
+            problems.append(settings.problem(f"{key}.name", f"{one.name!r} stands there twice"))
         target = Target(
             one.name,
             one.url,
@@ -173,7 +173,7 @@ def targets_of(settings: Settings) -> Sequence[Target]:
         try:
             _ = target.key
         except ValueError as error:
-            problems.append(Problem("configuration", None, f"{key}.secret", str(error)))
+            problems.append(settings.problem(f"{key}.secret", str(error)))
         targets.append(target)
     if problems:
         raise ConfigurationError(problems)

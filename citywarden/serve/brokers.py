@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from citywarden.model.errors import CitywardenError, ConfigurationError, Problem
+from citywarden.model.errors import CitywardenError, ConfigurationError
 from citywarden.model.networks import is_loopback
 from citywarden.provision.contract import Provisioner
 from citywarden.provision.dynsec import Door, DynamicSecurity
@@ -81,7 +81,7 @@ def check(settings: Settings) -> None:
     if wanted.kind in ("dynsec", "emqx") and (not wanted.username or wanted.password is None):
         problems.append(("provisioner.username", "expected the administrator's username and password"))
     if problems:
-        raise ConfigurationError([Problem("configuration", None, key, what) for key, what in problems])
+        raise ConfigurationError([settings.problem(key, what) for key, what in problems])
 
 
 def provisioner_of(
@@ -98,7 +98,7 @@ def provisioner_of(
             url = wanted.url or settings.mqtt.url
             tls = Tls(wanted.ca_file or settings.mqtt.ca_file) if url.startswith("mqtts") else None
             broker = parse_url(url, tls)
-            context = None if broker.tls is None else _context(broker.tls)
+            context = None if broker.tls is None else _context(settings, broker.tls)
             return DynamicSecurity(
                 Door(broker.host, broker.port, wanted.username, password, context, wanted.timeout_s)
             )  # fmt: skip
@@ -173,8 +173,8 @@ def _own_tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
+def _context(settings: Settings, tls: Tls) -> ssl.SSLContext:
     try:
         return tls.context()
     except OSError as error:
-        raise ConfigurationError([Problem("configuration", None, "provisioner.ca_file", str(error))]) from None
+        raise ConfigurationError([settings.problem("provisioner.ca_file", str(error))]) from None

@@ -13,7 +13,7 @@ from citywarden.sections import Settings
 
 def exposures(settings: Settings) -> Sequence[Problem]:
     """What must not be started so: plain MQTT or HTTP beyond this machine that nobody has allowed."""
-    return [Problem("configuration", None, key, what) for key, what in (*_mqtt(settings), *_api(settings))]
+    return [settings.problem(key, what) for key, what in (*_mqtt(settings), *_api(settings))]
 
 
 def _mqtt(settings: Settings) -> Iterable[tuple[str, str]]:

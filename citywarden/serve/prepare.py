@@ -107,7 +107,7 @@ def _endpoint(settings: Settings) -> Endpoint | None:
     try:
         endpoint = parse_url(mqtt.url, tls, password)
     except ValueError as error:
-        raise ConfigurationError([Problem("configuration", None, "mqtt.url", str(error))]) from None
+        raise ConfigurationError([settings.problem("mqtt.url", str(error))]) from None
     if mqtt.username and endpoint.username is None:
         return Endpoint(endpoint.host, endpoint.port, mqtt.username, endpoint.password, endpoint.tls)
     return endpoint

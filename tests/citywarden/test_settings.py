@@ -6,6 +6,8 @@ import pytest
 
 from citywarden.model.errors import ConfigurationError
 from citywarden.sections import Settings
+from citywarden.serve.alerting import targets_of
+from citywarden.serve.exposure import exposures
 from citywarden.settings import describe, load
 
 
@@ -82,3 +84,20 @@ def test_paths_in_the_file_are_relative_to_it(tmp_path: Path) -> None:
 def test_the_example_holds_the_defaults() -> None:
     example = Path(__file__).parents[2] / "examples" / "citywarden.toml"
     assert load(example, {}) == Settings()
+
+
+def test_what_is_found_wrong_later_is_named_where_it_was_said(tmp_path: Path) -> None:
+    file = tmp_path / "citywarden.toml"
+    file.write_text(
+        'tenant = "t"\n\n[mqtt]\nurl = "mqtt://10.1.2.3:1883"\n\n[api]\ncity_en = "Here"\n\n'
+        '[[alerts.targets]]\nname = "a"\nurl = "https://x.example"\n\n'
+        '[[alerts.targets]]\nname = "b"\nurl = "https://x.example"\nformat = "pigeon"\n'
+    )
+    settings = load(file, {"CITYWARDEN__API__LISTEN": "0.0.0.0:80"})
+    plain, open_door = exposures(settings)
+    assert str(plain).startswith(f"{file}:4: mqtt.url: 10.1.2.3 is another machine")
+    assert str(open_door).startswith("$CITYWARDEN__API__LISTEN: api.listen: 0.0.0.0 can be reached by others")
+    with pytest.raises(ConfigurationError, match=rf"{file}:16: alerts\.targets\.1\.format: 'pigeon'"):
+        targets_of(settings)
+    assert str(settings.problem("api.cert_file", "is missing")) == f"{file}:6: api.cert_file: is missing"
+    assert str(load(None, {}).problem("mqtt.url", "odd")) == "configuration: mqtt.url: odd"
