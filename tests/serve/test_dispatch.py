@@ -15,6 +15,7 @@ from citywarden.serve.alerting import routing_of
 from citywarden.serve.dispatchdesk import DispatchDesk
 from citywarden.serve.prepare import prepare
 from dashboards.api import build_api
+from dashboards.api.bulk import MOST
 from tests.alerts.alert_builders import MINUTE_MS, desk, file_engine, finding, target
 from tests.alerts.alert_builders import alert as alert_of
 from tests.alerts.hooks import clock_ms, delivering, hook
@@ -64,7 +65,7 @@ async def test_many_alerts_are_worked_off_in_one_request(tmp_path: Path) -> None
         lines = (await http.get(f"/api/v1/alerts/{alert}/history")).json()["items"]
         assert [line["change"] for line in lines] == ["opened", "acknowledged", "assigned", "resolved", "closed"]
         wrongs: list[dict[str, object]] = [
-            {}, {"ids": []}, {"ids": ["a"] * 1001}, {"ids": ["a\0"]}, {"ids": [alert], "too": 1},
+            {}, {"ids": []}, {"ids": ["a"] * (MOST + 1)}, {"ids": ["a\0"]}, {"ids": [alert], "too": 1},
         ]  # fmt: skip
         for wrong in wrongs:
             assert (await http.post("/api/v1/alerts/acknowledge", json=wrong)).status_code == 422
@@ -175,7 +176,7 @@ def test_what_is_wrong_in_the_routing_file_is_told_with_all_the_rest(tmp_path: P
     with pytest.raises(ConfigurationError) as caught:
         prepare(settings, "rules: []", "{")
     said = "\n".join(map(str, caught.value.problems))
-    for expected in ("routes[0].after: expected a duration such as", "alerts.targets.1.format: 'fax'", "plan"):
+    for expected in ("routes[0].after: `soon`, expected a duration such as", "alerts.targets.1.format: 'fax'", "plan"):
         assert expected in said
     with pytest.raises(ConfigurationError, match="expected a readable file"):
         routing_of(Settings(alerts=AlertsSettings(routes=tmp_path / "none.yaml")))
