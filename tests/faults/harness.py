@@ -61,7 +61,8 @@ async def suffer(on: Scene, fault: Fault, hold_s: float) -> Outcome:
 async def _with_dead(on: Scene, span: tuple[Mark, Mark], dead: int, since_s: float) -> float | None:
     loop = asyncio.get_running_loop()
     while loop.time() - since_s < RECOVERY_S:
-        if (await on.books(span)).lost == dead:
+        found = await on.books(span)
+        if found.lost == dead and not (found.alerts_lost or found.webhooks_lost):
             return loop.time() - since_s
         await asyncio.sleep(0.1)
     return None
