@@ -53,6 +53,9 @@ def bar(pct: float | None) -> Html:
 
 
 def figures(tiles: Iterable[tuple[str, str, str]]) -> Html:
-    """A strip of figures: (label, value, unit)."""
+    """A strip of figures: (label, value, unit); what is not known has no unit."""
     one = '<div class="cw-tile"><h2>{k}</h2><p class="cw-number"><b>{v}</b><small>{u}</small></p></div>'
-    return html('<section class="cw-strip small">{t}</section>', t=join(html(one, k=k, v=v, u=u) for k, v, u in tiles))
+    return html(
+        '<section class="cw-strip small">{t}</section>',
+        t=join(html(one, k=k, v=v, u="" if v == "–" else u) for k, v, u in tiles),
+    )

@@ -2,7 +2,7 @@
 
 import yaml
 
-from dashboards.console.markup import html, table
+from dashboards.console.markup import figures, html, table
 from dashboards.console.rulewords import RULES
 from dashboards.console.words import LANGUAGES, rule_word, words
 from tests.console.browsing import ROOT
@@ -26,3 +26,9 @@ def test_every_rule_that_comes_with_the_server_has_a_name() -> None:
         assert len(set(named)) == len(RULES)
         assert all(words(language)[f"rule {rule}"] == name for rule, name in zip(RULES, named, strict=True))
     assert rule_word("ours.leak", "en") == "ours.leak"
+
+
+def test_a_figure_that_is_not_known_has_no_unit() -> None:
+    made = figures([("closed", "–", "%"), ("filed", "99.3", "%")])
+    assert "<b>–</b><small></small>" in made
+    assert "<b>99.3</b><small>%</small>" in made

@@ -3,7 +3,7 @@
 import { leaflet as L } from "nicegui-leaflet";
 import {
   bounds, clip, disc, drawBanners, drawFlood, drawGas, drawGrain, drawLamp, drawScale, drawTail, drawVehicle, inside, listen,
-  named, note, outline, ring, rings, store, within,
+  named, note, outline, ring, rings, sign, store, within,
 } from "citywarden-console";
 
 const CLICK_PX = 16;
@@ -296,6 +296,7 @@ export default {
       const c = this.context(1);
       if (this.day) return;
       const by = {};
+      this.signs = [];
       for (const thing of store.things.values()) {
         if (!this.hidden[thing.kind]) (by[thing.kind] ??= []).push(thing);
       }
@@ -310,6 +311,7 @@ export default {
       for (const t of (by.waterlogging ?? []).sort((a, b) => (a.value ?? 0) - (b.value ?? 0))) drawFlood(this, c, t, near);
       for (const t of by.vehicle ?? []) drawTail(this, c, t);
       for (const t of by.vehicle ?? []) drawVehicle(this, c, t);
+      for (const [p, r, text, colour] of this.signs) sign(this, c, p, r, text, colour);
     },
     // ---- pulses
     animate() {

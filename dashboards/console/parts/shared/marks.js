@@ -1,5 +1,6 @@
-// How the things on the map look. `m` is the map: `at` gives a place on it, `u` its unit, `size`, `colours`.
-import { disc, inside, ring, sign } from "citywarden-console";
+// How the things on the map look. `m` is the map: `at` gives a place on it, `u` its unit, `size`, `colours`; `signs`
+// takes the values that are to be read, which are written when all else is drawn.
+import { disc, inside, ring } from "citywarden-console";
 
 const FLOOD = { dry: 0, watch: 1, yellow: 2, orange: 3, red: 4 };
 
@@ -40,7 +41,7 @@ export function drawGas(m, c, t, near) {
     c.fill();
   }
   c.stroke();
-  if (t.state === "low" || t.state === "high") sign(m, c, p, r, `${t.value} %LEL`, colour);
+  if (t.state === "low" || t.state === "high") m.signs.push([p, r, `${t.value} %LEL`, colour]);
 }
 
 export function drawFlood(m, c, t, near) {
@@ -57,7 +58,7 @@ export function drawFlood(m, c, t, near) {
   disc(c, p, r, colour);
   c.globalAlpha = 1;
   ring(c, p, r, colour, 1.8 * m.u);
-  if (band >= 2) sign(m, c, p, r, `${t.value} cm`, colour);
+  if (band >= 2) m.signs.push([p, r, `${t.value} cm`, colour]);
 }
 
 export function drawTail(m, c, t) {
