@@ -57,12 +57,17 @@ class Poured:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """A server of one size. `idle_mb`: resident, up and connected, before its first message."""
+    """A server of one size. `idle_mb`: resident, up and connected, before its first message.
+
+    `late_s`: how long after the city's last message the drain began; past some minutes vehicles count as missing, and
+    the figures are those of a city full of alerts.
+    """
 
     devices: int
     vehicles: int
     tasks: int
     start_s: float
+    late_s: float
     idle_mb: float
     peak_mb: float
     first: Poured
@@ -104,14 +109,15 @@ async def run(
         async with asyncio.timeout(PATIENCE_S):
             await gate.connected.wait()
         await meter.idle(PATIENCE_S)
-        idle_mb = meter.rss_bytes / 2**20
+        idle_mb, late_s = meter.rss_bytes / 2**20, (wall_ms() - lots[1][-1].at_ms) / 1000
         first = await pour(influx, bucket, gate, meter, (0, len(lots[0])))
         gate.hold()
         await fill(broker, lots[1])
         later = await pour(influx, bucket, gate, meter, (len(lots[0]), len(lots[1])))
         return Grown(
-            len(place.devices), len(place.drivers), tasks, start_s, idle_mb, peak_mb(process.pid, meter), first, later
-        )
+            len(place.devices), len(place.drivers), tasks, start_s, late_s, idle_mb, peak_mb(process.pid, meter),
+            first, later,
+        )  # fmt: skip
 
 
 def plan_of(place: City, folder: Path, with_plan: bool) -> Path | None:
@@ -177,6 +183,7 @@ def summary(grown: Sequence[Grown]) -> dict[str, object]:
             {
                 **{key: value for key, value in asdict(one).items() if key not in ("first", "later")},
                 "start_s": round(one.start_s, 1),
+                "late_s": round(one.late_s, 1),
                 "idle_mb": round(one.idle_mb, 1),
                 "peak_mb": round(one.peak_mb, 1),
                 "first_us": round(one.first.us, 2),
@@ -191,7 +198,7 @@ def summary(grown: Sequence[Grown]) -> dict[str, object]:
 
 
 HEAD = (
-    f"{'devices':>8} {'vehicles':>8} {'tasks':>7} {'start s':>8} {'idle MB':>8} {'peak MB':>8} "
+    f"{'devices':>8} {'vehicles':>8} {'tasks':>7} {'start s':>8} {'late s':>7} {'idle MB':>8} {'peak MB':>8} "
     f"{'first us/msg':>13} {'later us/msg':>13} {'lost':>5} {'load':>5}"
 )
 
@@ -199,8 +206,9 @@ HEAD = (
 def row(one: Grown, busy: float) -> str:
     """A size as a row of the table; `busy`: the machine's load."""
     return (
-        f"{one.devices:8,} {one.vehicles:8,} {one.tasks:7,} {one.start_s:8.1f} {one.idle_mb:8.0f} {one.peak_mb:8.0f} "
-        f"{one.first.us:13.1f} {one.later.us:13.1f} {one.first.lost + one.later.lost:5} {busy:5.1f}"
+        f"{one.devices:8,} {one.vehicles:8,} {one.tasks:7,} {one.start_s:8.1f} {one.late_s:7.0f} "
+        f"{one.idle_mb:8.0f} {one.peak_mb:8.0f} {one.first.us:13.1f} {one.later.us:13.1f} "
+        f"{one.first.lost + one.later.lost:5} {busy:5.1f}"
     )
 
 
@@ -229,8 +237,8 @@ def main() -> None:
         for devices in given.sizes:
             try:
                 grown.append(uvloop.run(measure(influx, devices, given.messages, not given.no_plan)))
-            except BenchError as error:
-                sys.exit(f"bench growth: {error}")
+            except (BenchError, TimeoutError) as error:
+                sys.exit(f"bench growth: {str(error) or 'the server does not come to rest'}")
             print(row(grown[-1], os.getloadavg()[0]), file=say, flush=True)
     found = summary(grown)
     print(f"later us/msg, the largest by the smallest: {found['growth']}", file=say)
