@@ -4,6 +4,7 @@ import asyncio
 import gc
 import os
 import signal
+import time
 import weakref
 from collections.abc import Iterator
 
@@ -74,6 +75,20 @@ async def test_a_large_memory_is_looked_through_less_often() -> None:
     with pytest.raises(Enough):
         await tidy(slow, a_while, lambda: now_s)
     assert waits == [TIDY_EVERY_S, pytest.approx(max(TIDY_EVERY_S, TIDY_SHARE * 0.1)), pytest.approx(TIDY_SHARE * 2.0)]
+
+
+async def test_on_a_busy_machine_it_is_looked_through_as_often() -> None:
+    """A collection that waits for the processor, as this one sleeps, has taken nothing of it."""
+    waits: list[float] = []
+
+    async def a_while(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        await tidy(lambda: time.sleep(0.15), a_while)
+    assert waits == [TIDY_EVERY_S] * 3
 
 
 async def test_waiting_for_the_signal_tidies_and_stops_to() -> None:
