@@ -1,5 +1,6 @@
 """The judge after a crash: what was committed is not told twice, what was not is not lost."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -146,6 +147,27 @@ async def test_a_batch_that_breaks_the_rules_is_skipped_the_second_time(log: Sql
     await read(judge, log)
     assert judge.progress.skipped == 1
     assert judge.progress.position == {0: 1}
+    await desk.close()
+
+
+async def test_while_behind_it_judges_together_what_came_within_a_minute(log: SqliteLog, engine_: Engine) -> None:
+    """One step for all would pass over a device that was silent in between."""
+    sizes: list[int] = []
+
+    def counting(state: engine.State, batch: Sequence[Columns], now_ms: int) -> engine.Outcome:
+        sizes.append(sum(map(len, batch)))
+        return engine.step(state, batch, now_ms)
+
+    for second in (0, 30, 60, 61, 600):
+        await log.append([gas(second, 0, 50.0)])
+    judge, desk = judge_of(log, engine_, counting)
+    await judge.restore(fresh)
+    running = asyncio.create_task(judge.run())
+    while judge.progress.messages < 5:
+        await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait({running})
+    assert sizes == [3, 1, 1]
     await desk.close()
 
 
