@@ -24,7 +24,7 @@ from citywarden.model.errors import NotFound
 from citywarden.model.wire import alert_body, phrase, timestamp
 from citywarden.sections import Settings
 from citywarden.serve.alerting import desk_of
-from citywarden.serve.reception import record
+from citywarden.serve.recording import record
 from dashboards.recording import PER_ENTRY
 
 ID = click.argument("alert")

@@ -9,7 +9,7 @@ from citywarden.cli.running import wall_ms
 from citywarden.model.wire import timestamp
 from citywarden.serve.backup import commands, restoring
 from citywarden.serve.backup.contents import Manifest
-from citywarden.serve.reception import record_there
+from citywarden.serve.recording import record_there
 
 
 @click.command("backup")

@@ -15,7 +15,7 @@ from citywarden.model.case import CaseQuery
 from citywarden.model.errors import CitywardenError, ConfigurationError, Problem
 from citywarden.sections import Settings
 from citywarden.serve.casework import case_desk
-from citywarden.serve.reception import record
+from citywarden.serve.recording import record
 from citywarden.serve.tables import open_database
 
 

@@ -26,7 +26,7 @@ from citywarden.model.unit import proper
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
 from citywarden.serve.casework import case_desk
-from citywarden.serve.reception import record
+from citywarden.serve.recording import record
 from citywarden.serve.tables import open_database
 
 CASE = click.argument("case")

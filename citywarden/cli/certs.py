@@ -27,7 +27,7 @@ from citywarden.model.errors import CitywardenError, NotFound
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
 from citywarden.serve.certificates import certificates_folder
-from citywarden.serve.reception import record_there
+from citywarden.serve.recording import record_there
 from citywarden.serve.tables import open_database
 from ingest.registry import Registry
 

@@ -11,7 +11,7 @@ from citywarden.cli.options import as_json, configured, print_facts, print_json,
 from citywarden.cli.running import wall_ms
 from citywarden.model.command import Command, State, Wish, command_body, read_words
 from citywarden.serve.commanding import desk_for_commands
-from citywarden.serve.reception import os_identity, record
+from citywarden.serve.recording import os_identity, record
 from ingest.kinds import all_kinds
 
 LOOK_S = 0.25

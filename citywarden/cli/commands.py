@@ -11,7 +11,7 @@ from citywarden.cli.running import wall_ms
 from citywarden.model.command import State, command_body
 from citywarden.model.wire import timestamp
 from citywarden.serve.commanding import desk_for_commands
-from citywarden.serve.reception import os_identity, record
+from citywarden.serve.recording import os_identity, record
 
 
 @click.group("commands")

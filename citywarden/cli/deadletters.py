@@ -13,7 +13,7 @@ from citywarden.cli.options import as_json, configured, print_json, print_table,
 from citywarden.log.sqlite import SqliteLog
 from citywarden.model.message import DeadLetter, RawMessage, Reject
 from citywarden.sections import Settings
-from citywarden.serve.reception import record_there
+from citywarden.serve.recording import record_there
 from citywarden.serve.tables import open_database
 from ingest.deadletters import DeadLetters
 

@@ -12,7 +12,7 @@ from citywarden.cli.options import as_json, configured, print_facts, print_json,
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
 from citywarden.serve.alerting import desk_of, routing_of
-from citywarden.serve.reception import record
+from citywarden.serve.recording import record
 
 
 @click.group("deliveries")

@@ -20,7 +20,7 @@ from citywarden.sections import Settings
 from citywarden.serve.belonging import open_belonging
 from citywarden.serve.claimoffice import ClaimOffice
 from citywarden.serve.enrolment import NO_PROVISIONER, Enrolment
-from citywarden.serve.reception import os_identity, record
+from citywarden.serve.recording import os_identity, record
 from citywarden.serve.tables import open_database
 from ingest.kinds import all_kinds
 from ingest.registry import Registry

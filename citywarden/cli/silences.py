@@ -15,7 +15,7 @@ from citywarden.model.alert import Severity
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
 from citywarden.serve.alerting import desk_of
-from citywarden.serve.reception import record
+from citywarden.serve.recording import record
 
 BY = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
 WORDS = [severity.word for severity in Severity]

@@ -9,7 +9,8 @@ from citywarden.cli.running import wall_ms
 from citywarden.model.access import NewToken, Token
 from citywarden.model.identity import Role
 from citywarden.model.wire import timestamp
-from citywarden.serve.reception import access_desk, os_identity
+from citywarden.serve.reception import access_desk
+from citywarden.serve.recording import os_identity
 
 DAY_MS = 86_400_000
 

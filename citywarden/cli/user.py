@@ -10,7 +10,8 @@ from citywarden.cli.running import wall_ms
 from citywarden.model.access import NewUser, User, UserChange
 from citywarden.model.identity import Role
 from citywarden.model.wire import timestamp
-from citywarden.serve.reception import access_desk, os_identity
+from citywarden.serve.reception import access_desk
+from citywarden.serve.recording import os_identity
 
 NAME = click.argument("name")
 ROLE = click.Choice([role.value for role in Role])

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from citywarden.model.errors import Unavailable
 from citywarden.serve.backup.asking import serve_requests
-from citywarden.serve.backup.commands import database_file
 from citywarden.serve.backup.taking import Parts, take
 from citywarden.serve.frame import Frame
 from citywarden.serve.ground import Ground
 from citywarden.serve.inventory import device_points
 from citywarden.serve.judge import RULES_CONSUMER
+from citywarden.serve.tables import database_file
 from citywarden.serve.vitals import Vitals
 from citywarden.store.embedded import EmbeddedStore
 from citywarden.store.schema import MEASUREMENTS, RECORDS

@@ -1,17 +1,15 @@
 """The way in, put together: reception, first administrator, and the doorman before the application."""
 
-import getpass
 import logging
 import os
 import secrets
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect
 from starlette.types import ASGIApp
 
-from citywarden.access import audit, tables
+from citywarden.access import tables
 from citywarden.access.admission import Login, is_loopback
 from citywarden.access.desk import Desk
 from citywarden.access.heads import Heads
@@ -20,10 +18,9 @@ from citywarden.access.sessions import Terms
 from citywarden.database import connect
 from citywarden.model.access import NewUser
 from citywarden.model.errors import CitywardenError
-from citywarden.model.identity import AuditNote, Identity, Role
+from citywarden.model.identity import Identity, Role
 from citywarden.model.unit import proper
 from citywarden.sections import Settings
-from citywarden.serve.backup.commands import database_file
 from citywarden.serve.casework import table_of
 from citywarden.serve.doorman import Doorman
 from citywarden.serve.tables import open_database
@@ -56,35 +53,6 @@ def desk_on(settings: Settings, engine: Engine) -> Desk:
 def access_desk(settings: Settings) -> Desk:
     """A desk for a command: the same database as the server's. Raises CitywardenError."""
     return desk_on(settings, open_database(settings.database_url))
-
-
-def os_identity() -> Identity:
-    """Who sits at the command line, as the operating system knows them."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = str(os.getuid())
-    return Identity(f"cli:{name}", Role.ADMINISTRATOR, source="command line")
-
-
-def record(engine: Engine, action: str, subject: str, detail: str = "") -> None:
-    """Note what a command changed, by whoever sits at the command line. Raises Unavailable."""
-    who, now_ms = os_identity(), time.time_ns() // 1_000_000
-    audit.append(engine, AuditNote(now_ms, who.name, who.tenant, action, subject, detail, who.source))
-
-
-def record_there(settings: Settings, action: str, subject: str, detail: str = "") -> None:
-    """As `record`, where there is a database to record in: a certificate authority may stand on a machine of its own.
-    Raises CitywardenError.
-    """
-    file = database_file(settings)
-    if file is not None and not file.exists():
-        return
-    engine = open_database(settings.database_url)
-    try:
-        record(engine, action, subject, detail)
-    finally:
-        engine.dispose()
 
 
 def open_reception(settings: Settings, engine: Engine, clock_ms: Callable[[], int]) -> Reception:

@@ -1,6 +1,8 @@
 """The server's database with every table: the modules that declare them are imported here."""
 
-from sqlalchemy import Engine
+from pathlib import Path
+
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 import citywarden.access.tables
@@ -12,8 +14,9 @@ import ingest.deadletters
 import ingest.registry
 from citywarden.database import connect, migrate
 from citywarden.model.errors import CitywardenError
+from citywarden.sections import Settings
 
-__all__ = ["citywarden", "ingest", "open_database"]
+__all__ = ["citywarden", "database_file", "ingest", "open_database"]
 
 
 def open_database(url: str) -> Engine:
@@ -25,3 +28,9 @@ def open_database(url: str) -> Engine:
         reason = error.__cause__ or error
         raise CitywardenError(f"the database cannot be used: {reason}") from None
     return engine
+
+
+def database_file(settings: Settings) -> Path | None:
+    """The file of an SQLite database, None for another one."""
+    url = make_url(settings.database_url)
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

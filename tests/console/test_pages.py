@@ -195,7 +195,8 @@ def test_the_inbox_is_worked_by_keys_and_heard_when_asked(browser: BrowserContex
 def test_closed_pages_leave_nothing_behind(browser: BrowserContext, futian: str) -> None:
     with opened(browser, futian) as page:
         page.wait_for_selector("article")
-        until(lambda: state(futian)["listeners"], 1)
+        one: object = 1
+        until(lambda: state(futian)["listeners"], one)
     nothing: list[object] = [0, 0, 0, 0]
     until(lambda: [state(futian)[k] for k in ("viewers", "listeners", "tasks", "clients")], nothing)
     tell(futian, "prune")

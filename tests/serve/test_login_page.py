@@ -8,7 +8,8 @@ from playwright.async_api import ConsoleMessage, Page, async_playwright
 from citywarden.cli.running import wall_ms
 from citywarden.sections import AccessSettings, Settings
 from citywarden.serve.prepare import prepare
-from citywarden.serve.reception import access_desk, os_identity, password_file
+from citywarden.serve.reception import access_desk, password_file
+from citywarden.serve.recording import os_identity
 from citywarden.serve.server import Options, running
 from tests.console.browsing import ARGUMENTS, CHROMIUM
 

@@ -12,7 +12,8 @@ from citywarden.model.alert import Status
 from citywarden.model.identity import Role
 from citywarden.sections import AccessSettings, Settings
 from citywarden.serve.prepare import prepare
-from citywarden.serve.reception import access_desk, os_identity
+from citywarden.serve.reception import access_desk
+from citywarden.serve.recording import os_identity
 from citywarden.serve.server import Options, running
 from tests.alerts.alert_builders import finding
 from tests.builders import device

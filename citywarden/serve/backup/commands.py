@@ -4,15 +4,13 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from citywarden.model.errors import Occupied
 from citywarden.sections import Settings
 from citywarden.serve.backup.asking import ask
 from citywarden.serve.backup.contents import Manifest
 from citywarden.serve.backup.taking import Parts, check_target, take
 from citywarden.serve.folder import claimed
-from citywarden.serve.tables import open_database
+from citywarden.serve.tables import database_file, open_database
 from citywarden.store.embedded import EmbeddedStore
 from ingest.kinds import all_kinds
 
@@ -41,9 +39,3 @@ async def _here(settings: Settings, target: Path, clock_ms: Callable[[], int]) -
         if store is not None:
             await store.close()
         engine.dispose()
-
-
-def database_file(settings: Settings) -> Path | None:
-    """The file of an SQLite database, None for another one."""
-    url = make_url(settings.database_url)
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
