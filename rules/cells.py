@@ -1,8 +1,8 @@
 """Which stretches of a road are near a place: a coarse grid about every road, small enough for a whole province.
 
 Roads are cut into parts of at most PART_M. Space about each road is cut into squares of SQUARE_M; a square remembers
-the parts that may be within REACH_M of it, as runs of consecutive ones: about a kilobyte for a kilometre of road. What
-is near a place exactly is worked out when it is asked for.
+the parts that may be within REACH_M of it, as runs of consecutive ones: about a kilobyte for a kilometre of road.
+What is near a place exactly is worked out when it is asked for.
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ _LIMIT = _CELLS * ((1 << _BITS) - 1)
 _CHUNK = 20_000
 """Parts that are laid into squares at a time: bounds the memory that takes."""
 
-_LOT = 4000
+_LOT = 8000
 """Points that are looked for at a time: what is worked out on the way stays in a processor's cache."""
 
 Numbers = NDArray[np.int32]
@@ -40,9 +40,8 @@ Numbers = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """`piece`: (p,) row in `Segments.rows` of each part; `x`, `y`: where it begins, m from its road's origin.
-
-    By piece: `dx`, `dy` (unit direction) and `length_m` of its parts.
+    """`piece`: (p,) row in `Segments.rows` of each part. `x`, `y`: where it begins, m from its road's origin; `dx`,
+    `dy`: its unit direction; `length_m`.
     """
 
     piece: Numbers
@@ -57,21 +56,22 @@ class Parts:
         return Parts(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in Parts.__slots__))
 
     def square(self, part: Ints, x: Floats, y: Floats) -> Floats:
-        """Squared distance of each place to its own part."""
-        piece = self.piece[part]
-        dx, dy = self.dx[piece], self.dy[piece]
-        px, py = x - self.x[part], y - self.y[part]
-        along = px * dx + py * dy
+        """Squared distance of each place to its own part; `x` and `y` are worked in."""
+        dx, dy = self.dx[part], self.dy[part]
+        x -= self.x[part]
+        y -= self.y[part]
+        along = x * dx
+        along += y * dy
         np.maximum(along, 0, out=along)
-        np.minimum(along, self.length_m[piece], out=along)
+        np.minimum(along, self.length_m[part], out=along)
         dx *= along
         dy *= along
-        px -= dx
-        py -= dy
-        px *= px
-        py *= py
-        px += py
-        return px
+        x -= dx
+        y -= dy
+        x *= x
+        y *= y
+        x += y
+        return x
 
 
 _NONE = np.zeros(0)
@@ -123,9 +123,7 @@ class Cells:
     def _minima(self, point: Ints, road: Ints, ix: Ints, iy: Ints) -> tuple[Ints, Ints]:
         at, part = self._candidates(road << _ROAD_BITS | ix // _CELLS << _BITS | iy // _CELLS)
         square = self.parts.square(part, _middle(ix, CELL_M)[at], _middle(iy, CELL_M)[at])
-        close = np.flatnonzero(square <= _CELL_REACH_M * _CELL_REACH_M)
-        at, part = at[close], part[close]
-        lowest = _local_minima(at, part, square[close])
+        lowest = np.flatnonzero(_local_minima(at, part, square) & (square <= _CELL_REACH_M * _CELL_REACH_M))
         return point[at[lowest]], self.parts.piece[part[lowest]].astype(np.int64)
 
     def _candidates(self, wanted: Ints) -> tuple[Ints, Ints]:
@@ -149,14 +147,14 @@ def _parts(rows: Floats, origin: Floats, base: int) -> tuple[Parts, Ints]:
     row, step = rows[piece], length[piece]
     x = row[:, X] + row[:, DX] * step * nth - origin[piece, 0]
     y = row[:, Y] + row[:, DY] * step * nth - origin[piece, 1]
-    number = (piece + base).astype(np.int32)
-    return Parts(number, x, y, rows[:, DX].copy(), rows[:, DY].copy(), length), piece
+    columns = (x, y, row[:, DX].copy(), row[:, DY].copy(), step)
+    return Parts((piece + base).astype(np.int32), *columns), piece
 
 
 def _runs(parts: Parts, part: Ints, road: Ints) -> tuple[Ints, Numbers, Numbers]:
     """(key, first, count) of parts that are whole roads in order, by the squares that they may be near to."""
-    piece, x, y = parts.piece[part], parts.x[part], parts.y[part]
-    x_end, y_end = x + parts.dx[piece] * parts.length_m[piece], y + parts.dy[piece] * parts.length_m[piece]
+    x, y = parts.x[part], parts.y[part]
+    x_end, y_end = x + parts.dx[part] * parts.length_m[part], y + parts.dy[part] * parts.length_m[part]
     left, low = _number(np.minimum(x, x_end) - _SQUARE_REACH_M), _number(np.minimum(y, y_end) - _SQUARE_REACH_M)
     wide = _number(np.maximum(x, x_end) + _SQUARE_REACH_M) - left + 1
     high = _number(np.maximum(y, y_end) + _SQUARE_REACH_M) - low + 1

@@ -120,9 +120,10 @@ def from_columns(columns: Columns, slots: Ints, max_hdop: float) -> Points:
 def spans(starts: Ints, stops: Ints) -> tuple[Ints, Ints]:
     """All indices of the ranges [starts[k], stops[k]), one range after the other, and the range each is of."""
     count = np.maximum(stops - starts, 0)
-    owner = np.repeat(np.arange(len(starts)), count)
-    offset = np.cumsum(count) - count
-    return np.arange(int(count.sum())) - offset[owner] + starts[owner], owner
+    ends = np.cumsum(count)
+    shift = np.repeat(starts - ends + count, count)
+    shift += np.arange(len(shift))
+    return shift, np.repeat(np.arange(len(starts)), count)
 
 
 def _merged(one: Points, two: Points) -> Points:

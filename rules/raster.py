@@ -78,13 +78,13 @@ class Roads:
         point, piece = self.cells.near(road, self.origin[road], x, y)
         if not len(point):
             return Located(distance, ())
-        begins = np.flatnonzero(np.append(True, point[1:] != point[:-1]))
-        rank = np.arange(len(point)) - np.repeat(begins, np.diff(np.append(begins, len(point))))
-        branches = []
-        for nth in range(min(MAX_BRANCHES, int(rank.max()) + 1)):
-            mine = np.flatnonzero(rank == nth)
+        again = np.append(point[1:] == point[:-1], False)
+        mine = np.flatnonzero(np.append(True, ~again[:-1]))
+        branches: list[Branch] = []
+        while len(mine) and len(branches) < MAX_BRANCHES:
             index = point[mine]
             branches.append(self._branch(index, road[index], piece[mine], x[index], y[index], distance))
+            mine = mine[again[mine]] + 1
         return Located(distance, tuple(branches))
 
     def _branch(self, index: Ints, road: Ints, start: Ints, x: Floats, y: Floats, distance: Floats) -> Branch:
