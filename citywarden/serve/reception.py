@@ -23,7 +23,7 @@ from citywarden.model.unit import proper
 from citywarden.sections import Settings
 from citywarden.serve.casework import table_of
 from citywarden.serve.doorman import Doorman
-from citywarden.serve.tables import open_database
+from citywarden.serve.tables import database_file, open_database
 
 FIRST = "admin"
 SETUP = Identity("setup", Role.ADMINISTRATOR)
@@ -101,15 +101,22 @@ def examine_access(settings: Settings) -> str:
     """When a login is demanded, how many users there are, and whether the first password still lies about."""
     demanded = is_demanded(settings, settings.api.listen)
     said = "login demanded" if demanded else f"no login on {settings.api.listen}, which is loopback"
-    engine = connect(settings.database_url)
-    try:
-        users = Desk(engine).count() if inspect(engine).has_table(tables.user.name) else 0
-    finally:
-        engine.dispose()
+    users = _count_users(settings)
     first = "; the first administrator will be made at start" if demanded and not users else ""
     file = password_file(settings)
     lying = f"; WARNING: {file} is still there: log in, change the password, delete the file" if file.exists() else ""
     return f"{said}, {users} user{'' if users == 1 else 's'}{first}{lying}"
+
+
+def _count_users(settings: Settings) -> int:
+    file = database_file(settings)
+    if file is not None and not file.exists():
+        return 0
+    engine = connect(settings.database_url)
+    try:
+        return Desk(engine).count() if inspect(engine).has_table(tables.user.name) else 0
+    finally:
+        engine.dispose()
 
 
 def session_key(data: Path) -> str:

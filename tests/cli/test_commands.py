@@ -122,6 +122,8 @@ def test_the_doctor_says_what_is_in_force_and_what_is_wrong(capsys: pytest.Captu
     assert [check["name"] for check in found["checks"] if not check["ok"]] == ["mqtt"]
     assert found["settings"]["mqtt"]["url"] == "mqtt://u:***@127.0.0.1:1"
     assert "hush" not in out
+    assert {c["name"]: c["found"] for c in found["checks"]}["database"] == "will be made at first start"
+    assert not list((folder / "data").glob("*")), "a look at it makes nothing"
 
 
 def test_kinds_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

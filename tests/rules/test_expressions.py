@@ -84,11 +84,12 @@ def truth(
     who = device(kind, profile={"nominal_power_w": 150.0, "site": "quay"})
     roster = Roster(KINDS[kind], [])
     batch = columns(kind, rows, who)
-    roster.number = {q.field: np.full(64, np.nan) for q in KINDS[kind].numeric}
-    roster.text = {q.field: np.full(64, None, object) for q in KINDS[kind].texts}
-    roster.value_ms = {q.field: np.full(64, -(1 << 60)) for q in KINDS[kind].quantities}
-    roster.profile = {(n, f): np.full(64, v) for (n, f), v in _profile(who.profile).items()}
-    view = RuleView(frame_of_rows(roster, batch, roster.slots(batch.devices, 0)), np.full(len(batch), 180_000), {})
+    slots = roster.slots(batch.devices, 0)
+    roster.number = {q.field: np.full(roster.room, np.nan) for q in KINDS[kind].numeric}
+    roster.text = {q.field: np.full(roster.room, None, object) for q in KINDS[kind].texts}
+    roster.value_ms = {q.field: np.full(roster.room, -(1 << 60)) for q in KINDS[kind].quantities}
+    roster.profile = {(n, f): np.full(roster.room, v) for (n, f), v in _profile(who.profile).items()}
+    view = RuleView(frame_of_rows(roster, batch, slots), np.full(len(batch), 180_000), {})
     result = compile_condition(node)(view)
     assert not (result.yes & result.no).any()
     return [True if y else (False if n else None) for y, n in zip(result.yes, result.no, strict=True)]

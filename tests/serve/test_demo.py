@@ -34,7 +34,7 @@ async def test_it_ends_by_itself_with_nothing_lost(tmp_path: Path) -> None:
     assert process.returncode == 0
     summary = json.loads(out.splitlines()[-1])
     assert (summary["lost"], summary["duplicates"], summary["dead_letters"]) == (0, 0, 0)
-    assert summary["messages"] > 1000
+    assert summary["messages"] > 200
     assert summary["stored"] == sum(summary["kinds"].values()) > 20_000
     assert set(summary["kinds"]) == {"gas", "streetlight", "vehicle", "waterlogging"}
 
