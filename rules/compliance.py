@@ -112,34 +112,22 @@ def slot_bands(table: TaskTable, count: int) -> SlotBands:
 
 
 def _conditions(court: Court, seen: Observed, bands: SlotBands) -> dict[str, _Condition]:
-    settings, speed, flags, slot = court.settings, seen.speed_kmh, seen.flags, seen.rows.slot
-    gap = round(settings.max_gap_s * 1000)
+    on_task = seen.active & (seen.flags & seen.signals != 0)
+    return {
+        **_on_the_way(court, seen, on_task),
+        **_standing(court, seen, on_task),
+        **_out_of_window(court, seen, on_task, bands),
+        **_suspicions(court, seen),
+    }
+
+
+def _on_the_way(court: Court, seen: Observed, on_task: Bools) -> dict[str, _Condition]:
+    settings, speed = court.settings, seen.speed_kmh
+    gap = _ms(settings.max_gap_s)
     off_route = seen.zones & OFF_ROUTE_ALLOWED != 0
-    depot = seen.zones & DEPOT != 0
-    on_task = seen.active & (flags & seen.signals != 0)
-    equipment = flags & _EQUIPMENT_ON != 0
-    moving, standing = speed >= settings.standing_kmh, speed < settings.standing_kmh
-    ignition_on = is_on(flags, "ignition")
-    told = flags & (seen.signals >> 1) != 0
-    parked_well = (seen.zones & (ALLOWED | OFF_ROUTE_ALLOWED) != 0) & (seen.zones & FORBIDDEN == 0)
-    too_fast = on_task & (speed > seen.v_high * settings.overspeed_factor)
-    idle = seen.active & standing & ignition_on & told & ~on_task & ~depot
-    stopped = standing & ~parked_well & ~on_task
-    usual = flags & bands.signals[slot].astype(np.uint16) != 0
-    in_band = (speed >= bands.v_low[slot]) & (speed <= bands.v_high[slot])
-    outside = usual & in_band & ~seen.in_tolerance & ~off_route
-    banned = on_task & in_band & seen.banned
-    if banned.any():
-        banned = banned & in_peak_ban(court, seen.rows.ts_ms)
     deviating = seen.active & (seen.distance_m > settings.deviation_m) & ~off_route
     returned = (seen.distance_m < settings.deviation_clear_m) | ~seen.active | off_route
-    again = _ms(settings.suspect_again_s)
-    suspect = Hold(_ms(settings.suspect_hold_s), 2, again, gap)
-    depot_hold = Hold(_ms(settings.suspect_depot_s), 2, again, gap)
-    odd_off = equipment & is_off(flags, "ignition")
-    odd_fast = equipment & (speed > settings.suspect_kmh)
-    odd_depot = equipment & depot
-    outside_hold = Hold(_ms(settings.out_of_window_s), 3, 0, gap)
+    too_fast = on_task & (speed > seen.v_high * settings.overspeed_factor)
     return {
         "route.deviation": _Condition(
             "route.deviation",
@@ -150,6 +138,17 @@ def _conditions(court: Court, seen: Observed, bands: SlotBands) -> dict[str, _Co
             "work.overspeed", Hold(_ms(settings.overspeed_s), 2, _ms(settings.overspeed_s), gap),
             too_fast, (speed <= seen.v_high) | ~on_task, speed, seen.v_high, "km/h",
         ),
+    }  # fmt: skip
+
+
+def _standing(court: Court, seen: Observed, on_task: Bools) -> dict[str, _Condition]:
+    settings, flags = court.settings, seen.flags
+    moving, standing = seen.speed_kmh >= settings.standing_kmh, seen.speed_kmh < settings.standing_kmh
+    told = flags & (seen.signals >> 1) != 0
+    parked_well = (seen.zones & (ALLOWED | OFF_ROUTE_ALLOWED) != 0) & (seen.zones & FORBIDDEN == 0)
+    idle = seen.active & standing & is_on(flags, "ignition") & told & ~on_task & ~(seen.zones & DEPOT != 0)
+    stopped = standing & ~parked_well & ~on_task
+    return {
         "work.idle": _Condition(
             "work.idle", Hold(_ms(settings.idle_s), 2, 0, _PARKED_GAP_MS),
             idle, moving | on_task | ~seen.active, None, settings.idle_s / 60, "min",
@@ -158,12 +157,38 @@ def _conditions(court: Court, seen: Observed, bands: SlotBands) -> dict[str, _Co
             "vehicle.illegal_stop", Hold(_ms(settings.illegal_stop_s), 2, 0, _PARKED_GAP_MS),
             stopped, moving | parked_well, None, settings.illegal_stop_s / 60, "min",
         ),
+    }  # fmt: skip
+
+
+def _out_of_window(court: Court, seen: Observed, on_task: Bools, bands: SlotBands) -> dict[str, _Condition]:
+    settings, slot = court.settings, seen.rows.slot
+    hold = Hold(_ms(settings.out_of_window_s), 3, 0, _ms(settings.max_gap_s))
+    usual = seen.flags & bands.signals[slot].astype(np.uint16) != 0
+    in_band = (seen.speed_kmh >= bands.v_low[slot]) & (seen.speed_kmh <= bands.v_high[slot])
+    outside = usual & in_band & ~seen.in_tolerance & ~(seen.zones & OFF_ROUTE_ALLOWED != 0)
+    banned = on_task & in_band & seen.banned
+    if banned.any():
+        banned = banned & in_peak_ban(court, seen.rows.ts_ms)
+    return {
         "work.out_of_window": _Condition(
-            "work.out_of_window", outside_hold, outside, ~usual | seen.in_tolerance, None, None, "",
+            "work.out_of_window", hold, outside, ~usual | seen.in_tolerance, None, None, ""
         ),
         "work.out_of_window.ban": _Condition(
-            "work.out_of_window", outside_hold, banned, ~on_task | ~banned, None, None, "",
+            "work.out_of_window", hold, banned, ~on_task | ~banned, None, None, ""
         ),
+    }  # fmt: skip
+
+
+def _suspicions(court: Court, seen: Observed) -> dict[str, _Condition]:
+    settings, speed = court.settings, seen.speed_kmh
+    gap, again = _ms(settings.max_gap_s), _ms(settings.suspect_again_s)
+    suspect = Hold(_ms(settings.suspect_hold_s), 2, again, gap)
+    depot_hold = Hold(_ms(settings.suspect_depot_s), 2, again, gap)
+    equipment = seen.flags & _EQUIPMENT_ON != 0
+    odd_off = equipment & is_off(seen.flags, "ignition")
+    odd_fast = equipment & (speed > settings.suspect_kmh)
+    odd_depot = equipment & (seen.zones & DEPOT != 0)
+    return {
         "vehicle.sensor_suspect.ignition": _Condition(
             "vehicle.sensor_suspect", suspect, odd_off, ~odd_off, None, None, "", by_hand=True
         ),

@@ -31,6 +31,7 @@ def cases(sources: Sources, desk: Cases) -> APIRouter:
     """Routes of the cases."""
     router = APIRouter(prefix="/api/v1/cases", tags=["cases"])
     _questions(router, sources, desk)
+    _accounts(router, sources, desk)
     _one(router, sources, desk)
     return router
 
@@ -60,6 +61,16 @@ def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
         """Units that a case can be given to, by their whole names: of the table, of users, and those that had one."""
         return list(await desk.seen_by(who).units(tenant))
 
+    @router.post("", response_model=CaseBody, status_code=201)
+    async def opened(new: NewCase, who: Dispatcher) -> dict[str, object]:
+        """Open a case, out of an alert or of what somebody saw. 409 when the alert has an open one already."""
+        by, _ = signed(who, new.by)
+        case = await desk.open(await _report(sources, desk, new, by, who.tenant))
+        await sources.audit.note(who, "case.open", case.number, f"{case.category} {case.title}"[:200])
+        return case_body(case, sources.now_ms())
+
+
+def _accounts(router: APIRouter, sources: Sources, desk: Cases) -> None:
     @router.get("/board", response_model=BoardBody)
     async def board(who: Viewer, tenant: Tenant = None) -> dict[str, object]:
         """How many open cases stand where."""
@@ -98,14 +109,6 @@ def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
             headers=headers,
             media_type="application/json",
         )
-
-    @router.post("", response_model=CaseBody, status_code=201)
-    async def opened(new: NewCase, who: Dispatcher) -> dict[str, object]:
-        """Open a case, out of an alert or of what somebody saw. 409 when the alert has an open one already."""
-        by, _ = signed(who, new.by)
-        case = await desk.open(await _report(sources, desk, new, by, who.tenant))
-        await sources.audit.note(who, "case.open", case.number, f"{case.category} {case.title}"[:200])
-        return case_body(case, sources.now_ms())
 
 
 def _one(router: APIRouter, sources: Sources, desk: Cases) -> None:

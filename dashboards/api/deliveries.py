@@ -131,7 +131,12 @@ class Ending(BaseModel):
 def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
     """Routes of messages and silences."""
     router = APIRouter(prefix="/api/v1", tags=["alerts"])
+    _messages(router, sources, desk)
+    _silences(router, sources, desk)
+    return router
 
+
+def _messages(router: APIRouter, sources: Sources, desk: Dispatch) -> None:
     @router.get("/deliveries", response_model=Listed[SendingBody])
     async def sent(
         target: Annotated[str | None, Query(min_length=1, max_length=64)] = None,
@@ -172,6 +177,8 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
         await sources.audit.note(who, "target.enable", name)
         return target_body(health)
 
+
+def _silences(router: APIRouter, sources: Sources, desk: Dispatch) -> None:
     @router.post("/silences/preview", response_model=Listed[AlertBody])
     async def preview(matched: Matched, _who: Dispatcher) -> dict[str, object]:
         """The open alerts that a silence would be about, if it held now."""
@@ -209,8 +216,6 @@ def deliveries(sources: Sources, desk: Dispatch) -> APIRouter:
         ended = await desk.end_silence(id, by)
         await sources.audit.note(who, "silence.end", id)
         return silence_body(ended)
-
-    return router
 
 
 def sending_body(sending: Sending, language: str) -> dict[str, object]:

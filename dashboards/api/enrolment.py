@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -100,81 +101,97 @@ class AskedBody(BaseModel):
 def enrolment(sources: Sources, enrolment: Enrolment) -> APIRouter:
     """Routes of devices that belong."""
     router = APIRouter(prefix="/api/v1/devices", tags=["things"])
+    office = _Office(sources, enrolment)
+    _registration(router, office)
+    _rights(router, office)
+    return router
 
-    async def find(who: Identity, kind: str, device: str, tenant: str) -> Device:
+
+@dataclass(frozen=True, slots=True)
+class _Office:
+    """What the routes about devices share."""
+
+    sources: Sources
+    enrolment: Enrolment
+
+    async def find(self, who: Identity, kind: str, device: str, tenant: str) -> Device:
+        """Raises NotFound, also where somebody else's tenant is asked for."""
         if not who.sees(tenant):
             raise NotFound(f"no {kind} {device!r} of tenant {tenant!r}")
-        return await sources.devices.get(DeviceKey(tenant, kind, device))
+        return await self.sources.devices.get(DeviceKey(tenant, kind, device))
 
-    def body(device: Device) -> dict[str, object]:
-        return device_body(device, sources.live.of(device.key), sources.live.presence(device.key))
+    def body(self, device: Device) -> dict[str, object]:
+        live = self.sources.live
+        return device_body(device, live.of(device.key), live.presence(device.key))
 
-    def enrolled(device: Device, credential: Credential | None) -> dict[str, object]:
-        shown = None if credential is None else enrolment.facts(credential)
-        return {"device": body(device), "credentials": shown}
+    def enrolled(self, device: Device, credential: Credential | None) -> dict[str, object]:
+        shown = None if credential is None else self.enrolment.facts(credential)
+        return {"device": self.body(device), "credentials": shown}
 
-    async def note(who: Identity, action: str, device: Device, detail: str = "") -> None:
-        await sources.audit.note(who, f"device.{action}", "/".join(device.key), detail)
+    async def note(self, who: Identity, action: str, device: Device, detail: str = "") -> None:
+        await self.sources.audit.note(who, f"device.{action}", "/".join(device.key), detail)
 
     @asynccontextmanager
-    async def noted(who: Identity, action: str, device: Device) -> AsyncIterator[None]:
+    async def noted(self, who: Identity, action: str, device: Device) -> AsyncIterator[None]:
         """Note what was done, also when it was done by half."""
         try:
             yield
         except HalfDone as half:
-            await note(who, action, device, str(half))
+            await self.note(who, action, device, str(half))
             raise
-        await note(who, action, device)
+        await self.note(who, action, device)
 
+
+def _registration(router: APIRouter, office: _Office) -> None:
     @router.post("", response_model=EnrolledBody, status_code=201)
     async def add(given: NewDevice, who: Administrator) -> dict[str, object]:
         """Register a device; its credentials are in the answer, and nowhere else."""
         if not who.sees(given.tenant):
             raise BadQuestion("body.tenant", f"{who.name} belongs to tenant {who.tenant}")
-        device = _changed(sources, Device(given.tenant, given.kind, given.id), given)
-        issued = await enrolment.add([device], given.claim)
-        await note(who, "add", device, "to claim its password" if given.claim else "")
-        return enrolled(device, issued[0] if issued else None)
+        device = _changed(office.sources, Device(given.tenant, given.kind, given.id), given)
+        issued = await office.enrolment.add([device], given.claim)
+        await office.note(who, "add", device, "to claim its password" if given.claim else "")
+        return office.enrolled(device, issued[0] if issued else None)
 
     @router.patch("/{tenant}/{kind}/{id}", response_model=DeviceBody)
     async def change(tenant: Word, kind: Word, id: Word, given: DeviceFacts, who: Administrator) -> dict[str, object]:
         """Change what is known of a device; returns it as it is then."""
-        before = await find(who, kind, id, tenant)
-        device = await enrolment.change(_changed(sources, before, given))
-        await note(who, "change", device, ", ".join(sorted(given.model_fields_set)))
-        return body(device)
+        before = await office.find(who, kind, id, tenant)
+        device = await office.enrolment.change(_changed(office.sources, before, given))
+        await office.note(who, "change", device, ", ".join(sorted(given.model_fields_set)))
+        return office.body(device)
 
     @router.delete("/{tenant}/{kind}/{id}", status_code=204)
     async def remove(tenant: Word, kind: Word, id: Word, who: Administrator) -> None:
         """Take a device out of registry and broker; its readings stay."""
-        device = await find(who, kind, id, tenant)
-        async with noted(who, "remove", device):
-            await enrolment.remove(device.key)
+        device = await office.find(who, kind, id, tenant)
+        async with office.noted(who, "remove", device):
+            await office.enrolment.remove(device.key)
 
+
+def _rights(router: APIRouter, office: _Office) -> None:
     @router.post("/{tenant}/{kind}/{id}/rotate", response_model=EnrolledBody)
     async def rotate(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
         """A new password; the old one is dead at once, and the session ended."""
-        device = await find(who, kind, id, tenant)
-        credential = await enrolment.rotate(device.key)
-        await note(who, "rotate", device)
-        return enrolled(device, credential)
+        device = await office.find(who, kind, id, tenant)
+        credential = await office.enrolment.rotate(device.key)
+        await office.note(who, "rotate", device)
+        return office.enrolled(device, credential)
 
     @router.post("/{tenant}/{kind}/{id}/enable", response_model=DeviceBody)
     async def enable(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
         """Let a device speak again."""
-        device = await find(who, kind, id, tenant)
-        enabled = await enrolment.enable(device.key)
-        await note(who, "enable", device)
-        return body(enabled)
+        device = await office.find(who, kind, id, tenant)
+        enabled = await office.enrolment.enable(device.key)
+        await office.note(who, "enable", device)
+        return office.body(enabled)
 
     @router.post("/{tenant}/{kind}/{id}/disable", response_model=DeviceBody)
     async def disable(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
         """Take a device's rights and end its session."""
-        device = await find(who, kind, id, tenant)
-        async with noted(who, "disable", device):
-            return body(await enrolment.disable(device.key))
-
-    return router
+        device = await office.find(who, kind, id, tenant)
+        async with office.noted(who, "disable", device):
+            return office.body(await office.enrolment.disable(device.key))
 
 
 def claims(sources: Sources, claims: Claims) -> APIRouter:

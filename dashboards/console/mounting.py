@@ -56,54 +56,8 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
         add_gateway(app, sources, sources.access)
         _administration(views)
 
-    @ui.page("/")
-    def wall(lang: str | None = None) -> None:
-        view = views.mine()
-        wall_page(view.sources, view, lang)
-
-    @ui.page("/alerts")
-    def inbox(lang: str | None = None) -> None:
-        view = views.mine()
-        inbox_page(view.sources, view, lang)
-
-    @ui.page("/supervision", response_timeout=ANSWER_S)
-    async def supervision(day: str | None = None, lang: str | None = None) -> None:
-        view = views.mine()
-        await supervision_page(view.sources, view, day, lang)
-
-    @app.get("/supervision.csv", include_in_schema=False)
-    def csv(
-        request: Request,
-        start: Annotated[date | None, Query(alias="from")] = None,
-        stop: Annotated[date | None, Query(alias="to")] = None,
-        lang: str | None = None,
-    ) -> Response:
-        who = identity_of(request)
-        if not who.may(Role.SUPERVISOR):
-            return PlainTextResponse(f"{who.name} is {who.role}, this needs {Role.SUPERVISOR}", 403)
-        language = language_of(lang, sources.language)
-        first = start or stop or day_of(sources.now_ms(), sources)
-        last = stop or first
-        if not 0 <= (last - first).days < LONGEST_DAYS:
-            return PlainTextResponse(f"`from` must not be after `to`, and at most {LONGEST_DAYS} days before it", 422)
-        name = f"citywarden-{first}.csv" if first == last else f"citywarden-{first}-{last}.csv"
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(
-            settlement(views.of(who).sources, first, last, language), media_type="text/csv", headers=headers
-        )
-
-    @ui.page("/vehicles/{device}", response_timeout=ANSWER_S)
-    async def vehicle(device: str, day: str | None = None, lang: str | None = None) -> None:
-        view = views.mine()
-        await vehicle_page(view.sources, view, device, day, lang)
-
-    @ui.page("/devices/{kind}/{device}", response_timeout=ANSWER_S)
-    async def history(
-        kind: str, device: str, tenant: str | None = None, alert: str | None = None, lang: str | None = None
-    ) -> None:
-        view = views.mine()
-        await device_page(view.sources, view, (kind, device, tenant), alert, lang)
-
+    _city(views)
+    _settlement(app, sources, views)
     add_dispatching(app, views)
     if sources.cases is not None:
         add_cases(views)
@@ -125,6 +79,58 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
         message_history_length=50,
     )
     return views.whole
+
+
+def _city(views: Views) -> None:
+    @ui.page("/")
+    def wall(lang: str | None = None) -> None:
+        view = views.mine()
+        wall_page(view.sources, view, lang)
+
+    @ui.page("/alerts")
+    def inbox(lang: str | None = None) -> None:
+        view = views.mine()
+        inbox_page(view.sources, view, lang)
+
+    @ui.page("/supervision", response_timeout=ANSWER_S)
+    async def supervision(day: str | None = None, lang: str | None = None) -> None:
+        view = views.mine()
+        await supervision_page(view.sources, view, day, lang)
+
+    @ui.page("/vehicles/{device}", response_timeout=ANSWER_S)
+    async def vehicle(device: str, day: str | None = None, lang: str | None = None) -> None:
+        view = views.mine()
+        await vehicle_page(view.sources, view, device, day, lang)
+
+    @ui.page("/devices/{kind}/{device}", response_timeout=ANSWER_S)
+    async def history(
+        kind: str, device: str, tenant: str | None = None, alert: str | None = None, lang: str | None = None
+    ) -> None:
+        view = views.mine()
+        await device_page(view.sources, view, (kind, device, tenant), alert, lang)
+
+
+def _settlement(app: FastAPI, sources: Sources, views: Views) -> None:
+    @app.get("/supervision.csv", include_in_schema=False)
+    def csv(
+        request: Request,
+        start: Annotated[date | None, Query(alias="from")] = None,
+        stop: Annotated[date | None, Query(alias="to")] = None,
+        lang: str | None = None,
+    ) -> Response:
+        who = identity_of(request)
+        if not who.may(Role.SUPERVISOR):
+            return PlainTextResponse(f"{who.name} is {who.role}, this needs {Role.SUPERVISOR}", 403)
+        language = language_of(lang, sources.language)
+        first = start or stop or day_of(sources.now_ms(), sources)
+        last = stop or first
+        if not 0 <= (last - first).days < LONGEST_DAYS:
+            return PlainTextResponse(f"`from` must not be after `to`, and at most {LONGEST_DAYS} days before it", 422)
+        name = f"citywarden-{first}.csv" if first == last else f"citywarden-{first}-{last}.csv"
+        headers = {"content-disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(
+            settlement(views.of(who).sources, first, last, language), media_type="text/csv", headers=headers
+        )
 
 
 def _administration(views: Views) -> None:
