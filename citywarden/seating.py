@@ -1,6 +1,6 @@
 """Small numbers for devices, so that arrays can speak of thousands of them at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -24,7 +24,7 @@ class Seating:
         self._order: list[int] = []
         self._rank: Numbers = np.zeros(0, np.int64)
         self._spent = 0
-        self._kept: dict[Callable[[Device], object], list[object]] = {}
+        self._kept: dict[Callable[[Device], object], list[object | None]] = {}
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -43,6 +43,14 @@ class Seating:
         self._devices.append(device)
         return number
 
+    def seat_all(self, devices: Iterable[Device]) -> None:
+        """Numbers for many at once. Given to a seating without any, they are in the order of the keys, and none of
+        these devices has to be put in order when it is heard for the first time.
+        """
+        for device in sorted(devices, key=lambda device: device.key):
+            self.seat(device)
+        self._arrange()
+
     def devices(self, numbers: Numbers) -> tuple[Device, ...]:
         """The devices that have these numbers."""
         return tuple(map(self._devices.__getitem__, numbers.tolist()))
@@ -58,11 +66,15 @@ class Seating:
             if self._spent < len(self._devices):
                 rank = self._ranked(used.tolist())
                 return rank[np.searchsorted(used, numbers)]
-            self._order += range(len(self._order), len(self._devices))
-            self._rank, self._spent = np.empty(len(self._devices), np.int64), 0
-            self._order.sort(key=self._key)
-            self._rank[self._order] = self._counted(self._order)
+            self._arrange()
         return self._rank[numbers]
+
+    def _arrange(self) -> None:
+        """Order all anew."""
+        self._order += range(len(self._order), len(self._devices))
+        self._rank, self._spent = np.empty(len(self._devices), np.int64), 0
+        self._order.sort(key=self._key)
+        self._rank[self._order] = self._counted(self._order)
 
     def _ranked(self, numbers: Sequence[int]) -> Numbers:
         """The rank of each of `numbers` among them."""
@@ -82,10 +94,18 @@ class Seating:
         return self._devices[number].key
 
     def of_each(self, make: Callable[[Device], T], numbers: Numbers) -> list[T]:
-        """What `make` says of each device; it is asked once. `make` has to be a function that lives on."""
+        """What `make` says of each device; it is asked once. `make` has to be a function that lives on, and never says
+        None.
+        """
         known = self._kept.setdefault(make, [])
-        known.extend(map(make, self._devices[len(known) :]))
-        return cast(list[T], list(map(known.__getitem__, numbers.tolist())))
+        known.extend([None] * (len(self._devices) - len(known)))
+        wanted = numbers.tolist()
+        found = list(map(known.__getitem__, wanted))
+        if None in found:
+            for number in {number for number, said in zip(wanted, found, strict=True) if said is None}:
+                known[number] = make(self._devices[number])
+            found = list(map(known.__getitem__, wanted))
+        return cast(list[T], found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

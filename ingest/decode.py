@@ -95,6 +95,10 @@ class Decoder:
         """From now on remember what `lookup` said until `changes` says that it is another."""
         self._changes = changes
 
+    def expect(self, devices: Iterable[Device]) -> None:
+        """Devices that are going to speak, as `lookup` gives them: what their first message costs is less then."""
+        self.seating.seat_all(devices)
+
     def begin(self) -> None:
         """Forget of topics what may be so no more."""
         if self._changes is None:

@@ -50,6 +50,7 @@ class Decoding:
         self, decoder: Decoder, registry: Registry, clock_ms: Callable[[], int], consumers: int = 2
     ) -> None:  # fmt: skip
         decoder.follow(registry.watch())
+        decoder.expect(registry.placed())
         self._decoder = decoder
         self._registry = registry
         self._clock_ms = clock_ms

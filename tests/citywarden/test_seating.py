@@ -52,6 +52,33 @@ def test_a_changed_device_gets_another_number_and_what_was_made_of_it_stays() ->
     assert asked == [one, two, moved]
 
 
+@given(st.permutations(range(12)), speakers)
+def test_devices_that_were_expected_are_in_order_whatever_becomes_of_them(
+    registered: list[int], slices: list[list[tuple[int, int]]]
+) -> None:
+    seating = Seating()
+    known = {(i, change): device("gas", f"g{i:02}", district=str(change)) for i in range(31) for change in range(3)}
+    seating.seat_all(known[i, 0] for i in registered)
+    assert [one.id for one in seating.devices(np.arange(12))] == [f"g{i:02}" for i in range(12)]
+    for speaking in slices:
+        who = [known[one] for one in speaking]
+        order, _, _ = ordered(seating, np.array([seating.seat(one) for one in who]), np.zeros(len(who), np.int64))
+        assert [who[i].key for i in order] == sorted(one.key for one in who)
+
+
+def test_only_devices_that_are_asked_for_are_told_of() -> None:
+    seating, asked = Seating(), []
+
+    def name(one: Device) -> str:
+        asked.append(one.id)
+        return one.id
+
+    seating.seat_all(device("gas", letter) for letter in "cab")
+    assert seating.of_each(name, np.array([2])) == ["c"]
+    assert seating.of_each(name, np.array([0, 2])) == ["a", "c"]
+    assert asked == ["c", "a"]
+
+
 def test_places_are_asked_for_once_and_can_be_given_back() -> None:
     seating, places, asked = Seating(), Places(), []
 
