@@ -5,6 +5,7 @@ Everything else follows from the fixes, so it is not kept but worked out again.
 
 import io
 import json
+import zipfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from rules.points import NAMES, Points, concatenate
 from rules.work import State, WorkSettings, catch_up, start
 
 _VERSION = 1
+_LEVEL = 1
+"""Of compression: numpy's own, 6, takes three times as long for a tenth less."""
 
 
 def dump(state: State) -> bytes:
@@ -25,9 +28,13 @@ def dump(state: State) -> bytes:
         "now_ms": state.now_ms,
         "vehicles": state.vehicles,
     }
-    columns = {name: getattr(points, name) for name in NAMES}
+    columns = {"head": np.frombuffer(json.dumps(head).encode(), np.uint8)}
+    columns |= {name: getattr(points, name) for name in NAMES}
     file = io.BytesIO()
-    np.savez_compressed(file, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **columns)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+        for name, column in columns.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, column, allow_pickle=False)
     return file.getvalue()
 
 

@@ -41,8 +41,8 @@ LINGER_S = 0.04
 """The first message after a pause waits this long for company: a step costs about as much for one as for a hundred."""
 
 SNAPSHOT_EVERY_MS = 15_000
-SNAPSHOT_SHARE = 30
-"""A large memory is saved less often: saving takes at most a thirtieth of the time."""
+SNAPSHOT_SHARE = 100
+"""A large memory is saved less often: saving takes at most a hundredth of the time."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
 
