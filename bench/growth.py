@@ -1,9 +1,9 @@
 """How the cost of a whole server grows with its devices: CPU a message and memory, from 1,000 to 100,000 of them.
 
-Each size has its own simulated city with a plan for its vehicles, registered before the server starts; a device speaks
-equally often in all of them. Messages wait in Mosquitto and are drained into a real influxd, twice: first one for each
-device, of which the server has not heard before, then so many as `--messages` says. CPU and memory are those of the
-server's process as the operating system counts them.
+Each size has its own simulated city with a plan for its vehicles, registered before the server starts; a device
+speaks equally often in all of them. Messages wait in Mosquitto and are drained into a real influxd, twice: first until
+each device, of which the server has not heard before, has spoken, then so many as `--messages` says. CPU and memory
+are those of the server's process as the operating system counts them.
 `scripts/bench growth [--json] [--messages N] [--sizes 1000,10000,100000] [--no-plan]`
 """
 
@@ -34,6 +34,9 @@ from tests.influx import HOW, Influxd, find_influxd, influxd
 CLIENT_ID = "bench-growth"
 EVERY_S = 4.0
 """A device speaks so often on average."""
+
+FIRST = 3
+"""So many messages a device are surely enough that each has spoken."""
 
 START_S = 600.0
 PATIENCE_S = 120.0
@@ -76,19 +79,32 @@ class Grown:
 
 async def measure(influx: Influxd, devices: int, messages: int, with_plan: bool) -> Grown:
     """A server with so many devices, from its start to the last message."""
-    count = devices + messages
+    count = FIRST * devices + messages
     begin_ms = wall_ms() - round(count / devices * EVERY_S * 1000)
     place = town(devices, begin_ms)
     spoken = await speak(place, begin_ms, count, devices / EVERY_S)
+    first = heard(spoken, len(place.devices))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         broker = Mosquitto(folder)
         await broker.start()
         try:
             await make_session(broker.endpoint, CLIENT_ID)
-            return await run(influx, folder, broker, place, (spoken[:devices], spoken[devices:]), with_plan)
+            return await run(
+                influx, folder, broker, place, (spoken[:first], spoken[first : first + messages]), with_plan
+            )
         finally:
             await broker.stop()
+
+
+def heard(spoken: Sequence[Spoken], devices: int) -> int:
+    """After how many messages every device has spoken. Raises BenchError when one never does."""
+    known: set[str] = set()
+    for count, one in enumerate(spoken, 1):
+        known.add(one.topic)
+        if len(known) == devices:
+            return count
+    raise BenchError(f"{len(known)} of {devices} devices have spoken")
 
 
 async def run(

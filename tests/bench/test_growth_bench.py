@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.growth import Grown, Poured, row, sizes, summary
+from bench.growth import Grown, Poured, heard, row, sizes, summary
 from bench.parts.broker import FastPublisher, Gate, make_session
+from bench.parts.process import BenchError
+from bench.parts.traffic import Spoken
 from citywarden.cli.running import wall_ms
 from ingest.subscription import Subscription
 from ingest.wire import Connection
@@ -39,6 +41,14 @@ def test_sizes_are_ascending_and_checked() -> None:
         sizes("0,100")
     with pytest.raises(ValueError, match="invalid literal"):
         sizes("many")
+
+
+def test_the_first_lot_is_over_when_every_device_has_spoken() -> None:
+    spoken = [Spoken(i, topic, b"") for i, topic in enumerate("abacab")]
+    assert heard(spoken, 2) == 2
+    assert heard(spoken, 3) == 4
+    with pytest.raises(BenchError, match="3 of 4 devices have spoken"):
+        heard(spoken, 4)
 
 
 @needs_mosquitto
