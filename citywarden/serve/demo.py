@@ -19,6 +19,7 @@ from citywarden.model.errors import CitywardenError
 from citywarden.model.message import Channel, parse_topic
 from citywarden.sections import AlertsSettings, MqttSettings, Settings, StoreSettings, TargetSettings
 from citywarden.serve.commanding import obey
+from citywarden.serve.judge import behind
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Clock, Options, Running, running
 from citywarden.serve.staff import work_off
@@ -178,7 +179,7 @@ async def _drained(server: Running) -> None:
         async with asyncio.timeout(DRAIN_S):
             end = await server.log.end()
             while (  # noqa: ASYNC110 (three parties, none of which knows of the others)
-                await server.log.backlog(STORE_CONSUMER) or server.judge.progress.position != end
+                await server.log.backlog(STORE_CONSUMER) or behind(server.judge.progress.position, end)
             ):
                 await asyncio.sleep(0.05)
     await server.courier.drain(DRAIN_S)

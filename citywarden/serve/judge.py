@@ -124,7 +124,7 @@ class Judge:
             state, position = fresh(None), committed
         if snapshot is None:
             position = committed
-        while _behind(position, committed):
+        while behind(position, committed):
             parts = _before(await self._read(position), committed)
             if not parts:
                 break
@@ -292,5 +292,6 @@ def _before(parts: Sequence[Slice], committed: Position) -> list[Slice]:
     return known
 
 
-def _behind(position: Position, committed: Position) -> bool:
-    return any(position.get(partition, 0) < offset for partition, offset in committed.items())
+def behind(position: Position, end: Position) -> bool:
+    """Is there anything before `end` that `position` has not passed?"""
+    return any(position.get(partition, 0) < offset for partition, offset in end.items())

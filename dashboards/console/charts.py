@@ -61,7 +61,7 @@ def depth_chart(
     series: list[Options] = [
         {
             "type": "line",
-            "name": f"{rows[-1][1]:.0f} cm  {named(name, language)}" if rows else named(name, language),
+            "name": f"{round(rows[-1][1])} cm  {named(name, language)}" if rows else named(name, language),
             "showSymbol": False,
             "lineStyle": {"width": 2.4 * scale, "color": colour},
             "itemStyle": {"color": colour},

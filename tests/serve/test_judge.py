@@ -16,7 +16,7 @@ from citywarden.live import Live
 from citywarden.log.sqlite import SqliteLog
 from citywarden.model.alert import AlertQuery
 from citywarden.model.message import RawMessage
-from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge
+from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge, behind
 from ingest.decode import Decoder
 from ingest.pipeline import Decoding
 from ingest.registry import Registry
@@ -185,3 +185,8 @@ async def test_what_was_judged_and_stored_is_not_remembered(log: SqliteLog, engi
         assert decoding.remembered == 0
     assert judge.progress.messages == 30
     await desk.close()
+
+
+def test_what_is_past_the_end_is_not_behind() -> None:
+    assert behind({}, {0: 1}) and behind({0: 4}, {0: 5})
+    assert not behind({0: 7}, {0: 5}) and not behind({0: 5}, {})
