@@ -84,18 +84,27 @@ def settle() -> None:
     _give_back()
 
 
+def _clear_out() -> None:
+    """Collect everything, and give back what that and the last while have freed: bursts leave holes between what
+    stays, and without this a server that had many would look as if it grew.
+    """
+    gc.collect()
+    _give_back()
+
+
 def _give_back() -> None:
-    """Free memory that the C library keeps for later, where it is one that can be asked (glibc)."""
+    """Free memory that the C library keeps for later, where it is one that can be asked (glibc): some milliseconds."""
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 
 
 async def tidy(
-    collect: Callable[[], object] = gc.collect,
+    collect: Callable[[], object] = _clear_out,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock_s: Callable[[], float] = time.thread_time,
 ) -> None:
-    """Until cancelled: free now and then what only a collection finds, such as the pages of browsers that have left.
+    """Until cancelled: free now and then what only a collection finds, such as the pages of browsers that have left,
+    and give back what the C library keeps.
 
     By count alone (`COLLECT`) that would be as good as never: what lived through one collection, as a page does that
     is open for a minute, would wait for millions of other objects. What one takes is its time on the processor: on
