@@ -21,6 +21,9 @@ from ingest.subscription import State
 CHORES_S = 1.0
 TRIM_EVERY_S = 30.0
 INVENTORY_S = 600.0
+INVENTORY_PART = 5000
+"""Offered at a time: all of them at once would be a kilobyte of memory a device."""
+
 DAY_MS = 86_400_000
 
 _log = logging.getLogger(__name__)
@@ -57,7 +60,13 @@ class Chores:
     async def tell_inventory(self) -> None:
         """Where registered things are, for Grafana's maps (the embedded store has no Grafana), until cancelled."""
         while True:
-            self.ground.exporter.offer(device_points(self.ground.registry.placed(), self.frame.clock_ms()))
+            placed, now_ms, exporter = self.ground.registry.placed(), self.frame.clock_ms(), self.ground.exporter
+            first = 0
+            while first < len(placed):
+                if len(exporter) < INVENTORY_PART:
+                    exporter.offer(device_points(placed[first : first + INVENTORY_PART], now_ms))
+                    first += INVENTORY_PART
+                await asyncio.sleep(CHORES_S)
             await asyncio.sleep(INVENTORY_S)
 
     async def take_backups(self) -> None:

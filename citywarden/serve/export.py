@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.alerts.point import alert_point
@@ -65,19 +66,23 @@ class Exporter:
     store: Store
     _waiting: dict[tuple[object, ...], Point] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
     def offer(self, points: Iterable[Point]) -> None:
         for point in points:
             self._waiting[(point.measurement, point.ts_ms, *sorted(point.tags.items()))] = point
         if (beyond := len(self._waiting) - MOST_WAITING) > 0:
             _log.warning("the store is away: %d points that wait for it are dropped, the oldest first", beyond)
-            for key in list(self._waiting)[:beyond]:
+            for key in list(islice(self._waiting, beyond)):
                 del self._waiting[key]
 
     async def flush(self) -> int:
         """Write what waits; what the store does not take now stays. Returns how many were written."""
         written = 0
         while self._waiting:
-            keys = list(self._waiting)[:BATCH]
+            keys = list(islice(self._waiting, BATCH))
             points = [self._waiting[key] for key in keys]
             try:
                 await self.store.write_points(points)
