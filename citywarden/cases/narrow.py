@@ -1,26 +1,20 @@
 """The cases of one tenant: others' do not exist."""
 
-from collections.abc import AsyncIterable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from citywarden.cases.narrowed import NarrowedCases
 from citywarden.cases.unit import UnitCases
 from citywarden.model.alert import Alert
 from citywarden.model.case import (
     Board,
     Case,
-    CaseEvent,
     CaseQuery,
-    Category,
-    Deadline,
     Deed,
-    Evidence,
-    Place,
     RateRow,
     Report,
     Sight,
     Step,
-    Why,
 )
 from citywarden.model.casedesk import Cases, Listener
 from citywarden.model.errors import NotFound
@@ -28,24 +22,16 @@ from citywarden.model.identity import Identity, Role
 from citywarden.model.page import Page
 
 
-class TenantCases:
+class TenantCases(NarrowedCases):
     """A desk that knows one tenant only."""
 
     def __init__(self, desk: Cases, tenant: str) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._tenant = tenant
 
     @property
     def tenant(self) -> str:
         return self._tenant
-
-    @property
-    def categories(self) -> Sequence[Category]:
-        return self._desk.categories
-
-    @property
-    def largest_file(self) -> int:
-        return self._desk.largest_file
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         def mine(changed: Sequence[Case]) -> None:
@@ -57,29 +43,14 @@ class TenantCases:
     def possible(self, case: Case, role: Role) -> list[Step]:
         return self._desk.possible(case, role)
 
-    def needs(self, step: Step) -> Role:
-        return self._desk.needs(step)
-
-    def reasons(self, step: Step) -> list[Why]:
-        return self._desk.reasons(step)
-
-    def left_ms(self, deadline: Deadline) -> int | None:
-        return self._desk.left_ms(deadline)
-
     def report_of(self, alert: Alert, place: str, by: str) -> Report:
         return replace(self._desk.report_of(alert, place, by), tenant=self._tenant)
-
-    def export(self, query: CaseQuery, content: bool = False) -> Iterator[bytes]:
-        return self._desk.export(self._mine(query), content)
 
     async def open(self, report: Report) -> Case:
         return await self._desk.open(replace(report, tenant=self._tenant))
 
     async def take(self, case_id: str, deed: Deed) -> Case:
         return await self._desk.take((await self.get(case_id)).id, deed)
-
-    async def attach(self, case: Case, chunks: AsyncIterable[bytes], name: str, place: Place, by: str) -> Evidence:
-        return await self._desk.attach(await self.get(case.id), chunks, name, place, by)
 
     async def get(self, ref: str, tenant: str | None = None) -> Case:
         if tenant not in (None, self._tenant):
@@ -89,16 +60,7 @@ class TenantCases:
     async def find(self, query: CaseQuery) -> Page[Case]:
         if query.tenant not in (None, self._tenant):
             return Page([], None)
-        return await self._desk.find(self._mine(query))
-
-    async def history(self, case_id: str) -> Sequence[CaseEvent]:
-        return await self._desk.history((await self.get(case_id)).id)
-
-    async def evidence(self, case_id: str) -> Sequence[Evidence]:
-        return await self._desk.evidence((await self.get(case_id)).id)
-
-    async def file(self, case_id: str, evidence_id: str) -> tuple[Evidence, Path]:
-        return await self._desk.file((await self.get(case_id)).id, evidence_id)
+        return await super().find(query)
 
     async def board(self, tenant: str | None, sight: Sight | None = None) -> Board:
         return await self._desk.board(self._tenant, sight)

@@ -3,57 +3,42 @@
 A unit does the work, and neither gives it out nor checks it: whatever the role, these are its steps.
 """
 
-from collections.abc import AsyncIterable, Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from citywarden.cases.narrowed import NarrowedCases
 from citywarden.model.access import Forbidden
 from citywarden.model.alert import Alert
 from citywarden.model.case import (
     Board,
     Case,
-    CaseEvent,
     CaseQuery,
-    Category,
-    Deadline,
     Deed,
-    Evidence,
-    Place,
     RateRow,
     Report,
     Sight,
     Step,
-    Why,
 )
 from citywarden.model.casedesk import Cases, Listener
 from citywarden.model.errors import NotFound
 from citywarden.model.identity import Identity, Role
-from citywarden.model.page import Page
 
 WORK = frozenset({Step.BEGIN, Step.FINISH, Step.ASK_EXTENSION})
 """What is done in the unit's name."""
 STEPS = WORK | {Step.NOTE}
 
 
-class UnitCases:
+class UnitCases(NarrowedCases):
     """A desk that knows the cases of one unit, for one of its people."""
 
     def __init__(self, desk: Cases, who: Identity) -> None:
-        self._desk = desk
+        super().__init__(desk)
         self._who = who
         self._sight = Sight(who.unit, who.name)
 
     @property
     def tenant(self) -> str:
         return self._desk.tenant
-
-    @property
-    def categories(self) -> Sequence[Category]:
-        return self._desk.categories
-
-    @property
-    def largest_file(self) -> int:
-        return self._desk.largest_file
 
     def seen_by(self, who: Identity) -> Cases:
         """Itself; nobody is narrowed twice."""
@@ -76,20 +61,8 @@ class UnitCases:
         allowed = STEPS if case.unit == self._who.unit else {Step.NOTE}
         return [step for step in self._desk.possible(case, role) if step in allowed]
 
-    def needs(self, step: Step) -> Role:
-        return self._desk.needs(step)
-
-    def reasons(self, step: Step) -> list[Why]:
-        return self._desk.reasons(step)
-
-    def left_ms(self, deadline: Deadline) -> int | None:
-        return self._desk.left_ms(deadline)
-
     def report_of(self, alert: Alert, place: str, by: str) -> Report:
         return self._desk.report_of(alert, place, by)
-
-    def export(self, query: CaseQuery, content: bool = False) -> Iterator[bytes]:
-        return self._desk.export(self._mine(query), content)
 
     async def open(self, report: Report) -> Case:
         return await self._desk.open(report)
@@ -106,26 +79,11 @@ class UnitCases:
             raise Forbidden(f"{who.name} belongs to {who.unit}, not to {deed.unit}", "不能以其他单位的名义处置")
         return await self._desk.take(case.id, replace(deed, unit=who.unit if deed.step in WORK else ""))
 
-    async def attach(self, case: Case, chunks: AsyncIterable[bytes], name: str, place: Place, by: str) -> Evidence:
-        return await self._desk.attach(await self.get(case.id), chunks, name, place, by)
-
     async def get(self, ref: str, tenant: str | None = None) -> Case:
         case = await self._desk.get(ref, tenant)
         if not self._sight.covers(case):
             raise NotFound(f"no case {ref!r}")
         return case
-
-    async def find(self, query: CaseQuery) -> Page[Case]:
-        return await self._desk.find(self._mine(query))
-
-    async def history(self, case_id: str) -> Sequence[CaseEvent]:
-        return await self._desk.history((await self.get(case_id)).id)
-
-    async def evidence(self, case_id: str) -> Sequence[Evidence]:
-        return await self._desk.evidence((await self.get(case_id)).id)
-
-    async def file(self, case_id: str, evidence_id: str) -> tuple[Evidence, Path]:
-        return await self._desk.file((await self.get(case_id)).id, evidence_id)
 
     async def board(self, tenant: str | None, sight: Sight | None = None) -> Board:
         return await self._desk.board(tenant, self._sight)
