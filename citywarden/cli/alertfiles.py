@@ -2,13 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from citywarden.alerts.routefile import parse_routes
+from citywarden.cli.checking import complain, read_text
 from citywarden.cli.options import as_json, configured, print_json, settings_of
-from citywarden.model.errors import ConfigurationError, Problem
+from citywarden.model.errors import ConfigurationError
 from citywarden.serve.rehearsal import rehearse
 from ingest.kinds import all_kinds
 
@@ -20,9 +20,9 @@ def check(file: Path, config: Path | None, data: Path | None) -> None:
     """Validate a routing file; every error at once as FILE:LINE: key: what is wrong, what was expected."""
     settings = settings_of(config, data)
     try:
-        routing = parse_routes(_read(file), str(file), settings.zone, settings.language)
+        routing = parse_routes(read_text(file), str(file), settings.zone, settings.language)
     except ConfigurationError as error:
-        _complain(error)
+        complain(error)
     routes = "every alert to every target" if routing.routes.routes is None else f"{len(routing.routes.routes)} routes"
     click.echo(f"{file}: {len(routing.routes.targets)} targets, {routes}: ok")
 
@@ -35,9 +35,9 @@ def test(file: Path, config: Path | None, data: Path | None, as_json: bool) -> N
     """Play the scenarios of a file; prints the steps that differ, and ends with 1 when one does."""
     settings = settings_of(config, data)
     try:
-        outcomes = rehearse(_read(file), str(file), all_kinds(), settings.zone)
+        outcomes = rehearse(read_text(file), str(file), all_kinds(), settings.zone)
     except ConfigurationError as error:
-        _complain(error)
+        complain(error)
     failed = [outcome for outcome in outcomes if outcome.differences]
     if as_json:
         cases = [{"name": o.name, "passed": not o.differences, "differences": list(map(asdict, o.differences))}
@@ -52,18 +52,3 @@ def test(file: Path, config: Path | None, data: Path | None, as_json: bool) -> N
         click.echo(f"{file}: {len(outcomes) - len(failed)} of {len(outcomes)} scenarios passed")
     if failed:
         raise click.exceptions.Exit(1)
-
-
-def _complain(error: ConfigurationError) -> NoReturn:
-    for problem in error.problems:
-        click.echo(str(problem), err=True)
-    raise click.exceptions.Exit(1) from None
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text("utf-8")
-    except OSError as error:
-        raise ConfigurationError([Problem(str(file), None, "", error.strerror or "cannot be read")]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError([Problem(str(file), None, "", f"is not UTF-8: {error.reason}")]) from None

@@ -3,16 +3,16 @@
 import asyncio
 import time
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from citywarden.cases import exchange
 from citywarden.cases.desk import CaseDesk
 from citywarden.cases.tablefile import parse_table
+from citywarden.cli.checking import complain, read_file, read_text
 from citywarden.cli.options import configured, settings_of
 from citywarden.model.case import CaseQuery
-from citywarden.model.errors import CitywardenError, ConfigurationError, Problem
+from citywarden.model.errors import CitywardenError, ConfigurationError
 from citywarden.sections import Settings
 from citywarden.serve.casework import case_desk
 from citywarden.serve.recording import record
@@ -26,9 +26,9 @@ def check(file: Path, config: Path | None, data: Path | None) -> None:
     """Validate a table of deadlines; every error at once as FILE:LINE: key: what is wrong, what was expected."""
     settings = settings_of(config, data)
     try:
-        table = parse_table(_read(file).decode("utf-8"), str(file), settings.zone)
+        table = parse_table(read_text(file), str(file), settings.zone)
     except ConfigurationError as error:
-        _complain(error)
+        complain(error)
     click.echo(f"{file}: {len(table.categories)} categories: ok")
 
 
@@ -59,25 +59,12 @@ def import_cases(file: Path, config: Path | None, data: Path | None) -> None:
     """Bring in what an export wrote: all of it, or nothing where anything is wrong."""
     desk = _desk(settings_of(config, data))
     try:
-        count = asyncio.run(exchange.bring_in(desk.ledger, desk.store, _read(file), str(file)))
+        count = asyncio.run(exchange.bring_in(desk.ledger, desk.store, read_file(file), str(file)))
     except ConfigurationError as error:
-        _complain(error)
+        complain(error)
     record(desk.ledger.engine, "case.import", f"{count} cases", file.name)
     click.echo(f"{file}: {count} cases")
 
 
 def _desk(settings: Settings) -> CaseDesk:
     return case_desk(settings, open_database(settings.database_url), lambda: time.time_ns() // 1_000_000)
-
-
-def _complain(error: ConfigurationError) -> NoReturn:
-    for problem in error.problems:
-        click.echo(str(problem), err=True)
-    raise click.exceptions.Exit(1) from None
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ConfigurationError([Problem(str(file), None, "", error.strerror or "cannot be read")]) from error

@@ -136,3 +136,9 @@ def test_a_table_is_checked(capsys: pytest.CaptureFixture[str], folder: Path) ->
     assert code == 1
     assert f"{table}:2: categories[0].handel: unknown key" in err
     assert f"{table}:2: categories[0].handle: `soon`, expected a length" in err
+
+
+def test_a_table_of_another_encoding_is_named(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    table = folder / "table.yaml"
+    table.write_bytes("categories: 燃气".encode("gbk"))
+    assert call(capsys, "check", str(table))[::2] == (1, f"{table}: is not UTF-8: invalid continuation byte\n")
