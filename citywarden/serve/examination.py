@@ -30,7 +30,7 @@ from citywarden.serve.occupancy import occupant
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.reception import examine_access
 from citywarden.serve.stores import examine_store, folds_to_make, open_store, set_up_store
-from citywarden.serve.tables import database_file
+from citywarden.serve.tables import has_database
 from dashboards.grafana.door import Grafana
 from ingest.endpoint import Endpoint
 from ingest.mqtt import receive, wall_clock_ms
@@ -132,8 +132,7 @@ def _log(settings: Settings) -> str:
 
 
 def _database(settings: Settings) -> str:
-    file = database_file(settings)
-    if file is not None and not file.exists():
+    if not has_database(settings):
         return "will be made at first start"
     engine = connect(settings.database_url)
     try:

@@ -23,7 +23,7 @@ from citywarden.model.unit import proper
 from citywarden.sections import Settings
 from citywarden.serve.casework import table_of
 from citywarden.serve.doorman import Doorman
-from citywarden.serve.tables import database_file, open_database
+from citywarden.serve.tables import has_database, open_database
 
 FIRST = "admin"
 SETUP = Identity("setup", Role.ADMINISTRATOR)
@@ -109,8 +109,7 @@ def examine_access(settings: Settings) -> str:
 
 
 def _count_users(settings: Settings) -> int:
-    file = database_file(settings)
-    if file is not None and not file.exists():
+    if not has_database(settings):
         return 0
     engine = connect(settings.database_url)
     try:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from citywarden.access import audit
 from citywarden.model.identity import AuditNote, Identity, Role
 from citywarden.sections import Settings
-from citywarden.serve.tables import database_file, open_database
+from citywarden.serve.tables import has_database, open_database
 
 
 def os_identity() -> Identity:
@@ -31,8 +31,7 @@ def record_there(settings: Settings, action: str, subject: str, detail: str = ""
     """As `record`, where there is a database to record in: a certificate authority may stand on a machine of its own.
     Raises CitywardenError.
     """
-    file = database_file(settings)
-    if file is not None and not file.exists():
+    if not has_database(settings):
         return
     engine = open_database(settings.database_url)
     try:

@@ -41,7 +41,8 @@ class RecordKeeper:
         """Until cancelled."""
         while True:
             try:
-                self._offer(await asyncio.to_thread(self.look))
+                if self._is_due():
+                    self._offer(await asyncio.to_thread(self.look))
             except CitywardenError as error:
                 log.warning("the record cannot be looked after now: %s", error)
             await asyncio.sleep(LOOK_S)
@@ -51,7 +52,7 @@ class RecordKeeper:
         CitywardenError.
         """
         now_ms = self._clock_ms()
-        if self._keep_ms and _is_time(self._cut_ms, now_ms, CUT_EVERY_MS):
+        if self._is_time_to_cut(now_ms):
             first = self._desk.cut(now_ms - self._keep_ms, now_ms)
             self._cut_ms = now_ms
             if first:
@@ -64,6 +65,13 @@ class RecordKeeper:
         log.info("the audit's head is %s", head)
         self._noted = head
         return [Point(MEASUREMENT, {"of": "record"}, now_ms, {"number": head.number, "digest": head.digest})]
+
+    def _is_due(self) -> bool:
+        now_ms = self._clock_ms()
+        return self._is_time_to_cut(now_ms) or _is_time(self._noted_ms, now_ms, NOTE_EVERY_MS)
+
+    def _is_time_to_cut(self, now_ms: int) -> bool:
+        return bool(self._keep_ms) and _is_time(self._cut_ms, now_ms, CUT_EVERY_MS)
 
 
 def _is_time(last_ms: int | None, now_ms: int, every_ms: int) -> bool:

@@ -16,7 +16,7 @@ from citywarden.database import connect, migrate
 from citywarden.model.errors import CitywardenError
 from citywarden.sections import Settings
 
-__all__ = ["citywarden", "database_file", "ingest", "open_database"]
+__all__ = ["citywarden", "database_file", "has_database", "ingest", "open_database"]
 
 
 def open_database(url: str) -> Engine:
@@ -34,3 +34,9 @@ def database_file(settings: Settings) -> Path | None:
     """The file of an SQLite database, None for another one."""
     url = make_url(settings.database_url)
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def has_database(settings: Settings) -> bool:
+    """Whether there is one to look at: SQLite's file is made when it is first opened, which a look must not do."""
+    file = database_file(settings)
+    return file is None or file.exists()
