@@ -19,14 +19,8 @@ class Heads:
         self.file = file
 
     def read(self) -> list[Head]:
-        """The heads noted, oldest first. The beginning of a line that a crash left counts for nothing."""
-        try:
-            lines = self.file.read_text("utf-8").splitlines(keepends=True)
-        except FileNotFoundError:
-            return []
-        except (OSError, UnicodeDecodeError) as error:
-            raise CitywardenError(f"{self.file}: cannot be read: {error}") from None
-        return [self._head(number, line) for number, line in enumerate(lines, 1) if line.endswith("\n")]
+        """The heads noted, oldest first."""
+        return [self._head(number, line) for number, line in enumerate(self._lines(), 1)]
 
     def note(self, head: Head, now_ms: int) -> None:
         """Add a head, unless it is the last one noted already."""
@@ -45,8 +39,9 @@ class Heads:
 
     def forget(self, before: int) -> None:
         """Drop the heads of entries that were cut, all with lower numbers than `before`."""
-        kept = [line for line in self._lines() if self._head(0, line).number >= before]
-        if len(kept) == len(self._lines()):
+        lines = self._lines()
+        kept = [line for number, line in enumerate(lines, 1) if self._head(number, line).number >= before]
+        if len(kept) == len(lines):
             return
         fresh = self.file.with_name(self.file.name + ".new")
         try:
@@ -60,10 +55,13 @@ class Heads:
             raise CitywardenError(f"{self.file}: cannot be written: {error.strerror}") from None
 
     def _lines(self) -> Sequence[str]:
+        """Whole lines: the beginning of one that a crash left counts for nothing."""
         try:
             return [line for line in self.file.read_text("utf-8").splitlines(keepends=True) if line.endswith("\n")]
         except FileNotFoundError:
             return []
+        except (OSError, UnicodeDecodeError) as error:
+            raise CitywardenError(f"{self.file}: cannot be read: {error}") from None
 
     def _mend(self) -> None:
         """End a line that a crash left unfinished, so that the next one is a line of its own."""
