@@ -9,7 +9,7 @@ from citywarden.serve.backup.asking import serve_requests
 from citywarden.serve.backup.taking import Parts, take
 from citywarden.serve.frame import Frame
 from citywarden.serve.ground import Ground
-from citywarden.serve.inventory import device_points
+from citywarden.serve.inventory import PART, Inventory
 from citywarden.serve.judge import RULES_CONSUMER
 from citywarden.serve.tables import database_file
 from citywarden.serve.vitals import Vitals
@@ -20,10 +20,6 @@ from ingest.subscription import State
 
 CHORES_S = 1.0
 TRIM_EVERY_S = 30.0
-INVENTORY_S = 600.0
-INVENTORY_PART = 5000
-"""Offered at a time: all of them at once would be a kilobyte of memory a device."""
-
 DAY_MS = 86_400_000
 
 _log = logging.getLogger(__name__)
@@ -59,15 +55,11 @@ class Chores:
 
     async def tell_inventory(self) -> None:
         """Where registered things are, for Grafana's maps (the embedded store has no Grafana), until cancelled."""
+        inventory, exporter = Inventory(self.ground.registry), self.ground.exporter
         while True:
-            placed, now_ms, exporter = self.ground.registry.placed(), self.frame.clock_ms(), self.ground.exporter
-            first = 0
-            while first < len(placed):
-                if len(exporter) < INVENTORY_PART:
-                    exporter.offer(device_points(placed[first : first + INVENTORY_PART], now_ms))
-                    first += INVENTORY_PART
-                await asyncio.sleep(CHORES_S)
-            await asyncio.sleep(INVENTORY_S)
+            if len(exporter) < PART:
+                exporter.offer(inventory.part(self.frame.clock_ms()))
+            await asyncio.sleep(CHORES_S)
 
     async def take_backups(self) -> None:
         """Backups, as commands ask for them, until cancelled."""

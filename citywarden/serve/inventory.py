@@ -1,12 +1,18 @@
 """Registered things as points in the store, so that Grafana's maps know where a thing that never moves is."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from citywarden.model.device import Device
 from citywarden.store.contract import Point
+from ingest.registry import Registry, Watch
 
 DEVICE = "device"
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+
+PART = 500
+"""Told at a time: a hundredth of a core at one part a second, and no more memory than that of so many points."""
 
 
 def device_point(device: Device, now_ms: int) -> Point | None:
@@ -30,3 +36,33 @@ def device_point(device: Device, now_ms: int) -> Point | None:
 def device_points(devices: Iterable[Device], now_ms: int) -> list[Point]:
     """The points of all devices that have a position."""
     return [point for device in devices if (point := device_point(device, now_ms)) is not None]
+
+
+@dataclass(slots=True)
+class Inventory:
+    """What of the registry is to be told next: what has changed first; all of it from the start on and every hour
+    again, because the points are of a day and a store may have been emptied.
+    """
+
+    registry: Registry
+    _watch: Watch = field(init=False)
+    _changed: list[Device] = field(default_factory=list)
+    _left: int = 0
+    """Of the round under way. It goes from the last device to the first: a device that is removed meanwhile then makes
+    none be passed over.
+    """
+    _begun_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        self._watch = self.registry.watch()
+
+    def part(self, now_ms: int) -> list[Point]:
+        """At most PART devices as points; empty when there is nothing to tell now."""
+        self._changed += self._watch.drain()[0]
+        if self._changed:
+            told, self._changed = self._changed[:PART], self._changed[PART:]
+            return device_points(told, now_ms)
+        if not self._left and (self._begun_ms is None or abs(now_ms - self._begun_ms) >= HOUR_MS):
+            self._left, self._begun_ms = len(self.registry), now_ms
+        end, self._left = self._left, max(0, self._left - PART)
+        return device_points(self.registry.placed()[self._left : end], now_ms) if end else []
