@@ -5,7 +5,8 @@ the parts that may be within REACH_M of it, as runs of consecutive ones: about a
 What is near a place exactly is worked out when it is asked for.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -26,9 +27,9 @@ _CELLS = 6
 SQUARE_M = CELL_M * _CELLS
 _CELL_REACH_M = REACH_M + CELL_M * 0.7072
 _SQUARE_REACH_M = _CELL_REACH_M + (SQUARE_M - CELL_M) * 0.7072
-_BITS = 16
-_ROAD_BITS = 2 * _BITS
-_LIMIT = _CELLS * ((1 << _BITS) - 1)
+_NARROW = 1 << 32
+"""So many squares are numbered in four bytes."""
+
 _CHUNK = 20_000
 """Parts that are laid into squares at a time: bounds the memory that takes."""
 
@@ -36,140 +37,186 @@ _LOT = 8000
 """Points that are looked for at a time: what is worked out on the way stays in a processor's cache."""
 
 Numbers = NDArray[np.int32]
+Keys = NDArray[np.uint32] | NDArray[np.int64]
+_MOST_RUN = 255
+"""Parts of one run at most, so that a byte says how many; more are several runs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """`piece`: (p,) row in `Segments.rows` of each part. `x`, `y`: where it begins, m from its road's origin; `dx`,
-    `dy`: its unit direction; `length_m`.
+    """`piece`: (p,) row in `Segments.rows` of each part. By piece: `first`, (s + 1,), its first part, and `step_m`,
+    (s,), how long its parts are. Where a part lies follows from these: that is worked out when it is asked for.
     """
 
     piece: Numbers
-    x: Floats
-    y: Floats
-    dx: Floats
-    dy: Floats
-    length_m: Floats
-
-    def extend(self, other: "Parts") -> "Parts":
-        """These and then the others."""
-        return Parts(*(np.concatenate([getattr(self, name), getattr(other, name)]) for name in Parts.__slots__))
-
-    def square(self, part: Ints, x: Floats, y: Floats) -> Floats:
-        """Squared distance of each place to its own part; `x` and `y` are worked in."""
-        dx, dy = self.dx[part], self.dy[part]
-        x -= self.x[part]
-        y -= self.y[part]
-        along = x * dx
-        along += y * dy
-        np.maximum(along, 0, out=along)
-        np.minimum(along, self.length_m[part], out=along)
-        dx *= along
-        dy *= along
-        x -= dx
-        y -= dy
-        x *= x
-        y *= y
-        x += y
-        return x
-
-
-_NONE = np.zeros(0)
-NO_PARTS = Parts(np.zeros(0, np.int32), _NONE, _NONE, _NONE, _NONE, _NONE)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Cells:
-    """Runs of parts by square: sorted `key` = road | square x | square y, `first` part and how many (`count`)."""
-
-    parts: Parts = NO_PARTS
-    key: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
-    first: Numbers = field(default_factory=lambda: np.zeros(0, np.int32))
-    count: Numbers = field(default_factory=lambda: np.zeros(0, np.int32))
+    first: Numbers
+    step_m: Floats
 
     @property
     def nbytes(self) -> int:
         """Memory held."""
-        parts = sum(getattr(self.parts, name).nbytes for name in Parts.__slots__)
-        return int(parts + self.key.nbytes + self.first.nbytes + self.count.nbytes)
+        return int(self.piece.nbytes + self.first.nbytes + self.step_m.nbytes)
+
+    def extend(self, length_m: Floats) -> "Parts":
+        """These and then the parts of more pieces."""
+        count = np.maximum(np.ceil(length_m / PART_M).astype(np.int64), 1)
+        piece = np.repeat(np.arange(len(count), dtype=np.int32), count) + np.int32(len(self.step_m))
+        first = np.concatenate([self.first[:-1], self.first[-1] + np.append(0, np.cumsum(count)).astype(np.int32)])
+        return Parts(np.append(self.piece, piece), first, np.append(self.step_m, length_m / count))
+
+    def begin(self, part: Ints, rows: Floats, origin: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+        """Of each part: x and y where it begins, m from its road's `origin` (n, 2); unit direction; length in m."""
+        piece = self.piece[part]
+        row, step = rows[piece], self.step_m[piece]
+        nth = part - self.first[piece]
+        dx, dy = row[:, DX], row[:, DY]
+        return row[:, X] + dx * step * nth - origin[:, 0], row[:, Y] + dy * step * nth - origin[:, 1], dx, dy, step
+
+
+def _square(begin: tuple[Floats, Floats, Floats, Floats, Floats], x: Floats, y: Floats) -> Floats:
+    """Squared distance of each place to its own part; `x` and `y` are worked in."""
+    x0, y0, dx, dy, length = begin
+    x -= x0
+    y -= y0
+    along = x * dx
+    along += y * dy
+    np.maximum(along, 0, out=along)
+    np.minimum(along, length, out=along)
+    x -= dx * along
+    y -= dy * along
+    x *= x
+    y *= y
+    x += y
+    return x
+
+
+NO_PARTS = Parts(np.zeros(0, np.int32), np.zeros(1, np.int32), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Runs of parts by square: sorted `key`, `first` part and how many (`count`).
+
+    The squares of a road fill a box of `wide` by `high` squares; they are numbered from `base` on, column by column,
+    which is the key. `base`: (r + 1,); `wide`, `high`: (r,).
+    """
+
+    parts: Parts = NO_PARTS
+    key: Keys = field(default_factory=lambda: np.zeros(0, np.uint32))
+    first: Numbers = field(default_factory=lambda: np.zeros(0, np.int32))
+    count: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    base: Ints = field(default_factory=lambda: np.zeros(1, np.int64))
+    wide: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    high: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held."""
+        columns = (self.key, self.first, self.count, self.base, self.wide, self.high)
+        return self.parts.nbytes + sum(column.nbytes for column in columns)
 
     def add(self, segments: Segments, origin: Floats, road: int) -> "Cells":
         """With the roads from number `road` on, which `segments` and `origin` (south-west of each road) have."""
-        base = int(segments.first[road])
-        rows, number = segments.rows[base:], np.repeat(np.arange(road, len(segments)), np.diff(segments.first[road:]))
-        made, piece = _parts(rows, origin[number], base)
-        parts, start = self.parts.extend(made), len(self.parts.piece)
-        runs = [(self.key, self.first, self.count)]
-        owner = number[piece]
-        begins = np.flatnonzero(np.append(True, np.diff(owner) != 0))
-        lots = begins[np.flatnonzero(np.append(True, np.diff(begins // _CHUNK) != 0))]
-        for low, high in pairwise([*lots.tolist(), len(owner)]):
-            runs.append(_runs(parts, np.arange(start + low, start + high), owner[low:high]))
-        return Cells(parts, *(np.concatenate(column) for column in zip(*runs, strict=True)))
+        rows, begins = segments.rows, segments.first[road:]
+        parts = self.parts.extend(rows[begins[0] :, LENGTH])
+        size = _box(segments, origin, road)
+        base = np.append(self.base, self.base[-1] + np.cumsum(size[:, 0] * size[:, 1]))
+        made = Cells(
+            parts, self.key, self.first, self.count, base, np.append(self.wide, size[:, 0]),
+            np.append(self.high, size[:, 1]),
+        )  # fmt: skip
+        keys, runs = [_narrowed(self.key, int(base[-1]))], [(self.first, self.count)]
+        ends = parts.first[begins]
+        lots = np.flatnonzero(np.append(True, np.diff((ends[:-1] - ends[0]) // _CHUNK) != 0))
+        for low, high in pairwise([*lots.tolist(), len(ends) - 1]):
+            part = np.arange(ends[low], ends[high])
+            owner = np.repeat(np.arange(road + low, road + high), np.diff(ends[low : high + 1]))
+            key, first, count = made._runs(part, owner, rows, origin)
+            keys.append(_narrowed(key, int(base[-1])))
+            runs.append((first, count))
+        first, count = (np.concatenate(column) for column in zip(*runs, strict=True))
+        return replace(made, key=_joined(keys, int(base[-1])), first=first, count=count)
 
-    def near(self, road: Ints, origin: Floats, x: Floats, y: Floats) -> tuple[Ints, Ints]:
+    def near(self, segments: Segments, origin: Floats, road: Ints, x: Floats, y: Floats) -> tuple[Ints, Ints]:
         """(point, piece) of each local minimum of the distance from the middle of the point's cell to its road, within
-        reach of it; `origin`: (n, 2), of each point's road. Points ascending, along the road for each.
+        reach of it; `origin`: (r, 2), of each road. Points ascending, along the road for each.
         """
-        cx, cy = (x - origin[:, 0]) * (1 / CELL_M), (y - origin[:, 1]) * (1 / CELL_M)
-        inside = np.flatnonzero((cx >= 0) & (cy >= 0) & (cx < _LIMIT) & (cy < _LIMIT))
+        mine = origin[road]
+        cx, cy = (x - mine[:, 0]) * (1 / CELL_M), (y - mine[:, 1]) * (1 / CELL_M)
+        inside = np.flatnonzero(
+            (cx >= 0) & (cy >= 0) & (cx < self.wide[road] * _CELLS) & (cy < self.high[road] * _CELLS)
+        )
         found = [
-            self._minima(lot, road[lot], cx[lot].astype(np.int64), cy[lot].astype(np.int64))
+            self._minima(lot, road[lot], cx[lot].astype(np.int64), cy[lot].astype(np.int64), segments.rows, mine[lot])
             for lot in (inside[low : low + _LOT] for low in range(0, max(len(inside), 1), _LOT))
         ]
         point, piece = (np.concatenate(column) for column in zip(*found, strict=True))
         return point, piece
 
-    def _minima(self, point: Ints, road: Ints, ix: Ints, iy: Ints) -> tuple[Ints, Ints]:
-        at, part = self._candidates(road << _ROAD_BITS | ix // _CELLS << _BITS | iy // _CELLS)
-        square = self.parts.square(part, _middle(ix, CELL_M)[at], _middle(iy, CELL_M)[at])
+    def _minima(self, point: Ints, road: Ints, ix: Ints, iy: Ints, rows: Floats, origin: Floats) -> tuple[Ints, Ints]:
+        at, part = self._candidates(self._key(road, ix // _CELLS, iy // _CELLS))
+        begin = self.parts.begin(part, rows, origin[at])
+        square = _square(begin, _middle(ix, CELL_M)[at], _middle(iy, CELL_M)[at])
         lowest = np.flatnonzero(_local_minima(at, part, square) & (square <= _CELL_REACH_M * _CELL_REACH_M))
         return point[at[lowest]], self.parts.piece[part[lowest]].astype(np.int64)
+
+    def _key(self, road: Ints, across: Ints, up: Ints) -> Ints:
+        return self.base[road] + across * self.high[road] + up
 
     def _candidates(self, wanted: Ints) -> tuple[Ints, Ints]:
         """(index into `wanted`, part) of every part that may be near. Neighbours with one key are looked up once."""
         if not len(wanted):
             return wanted, wanted
         news = np.append(True, wanted[1:] != wanted[:-1])
-        keys, of = wanted[news], np.cumsum(news) - 1
+        keys, of = wanted[news].astype(self.key.dtype), np.cumsum(news) - 1
         low, high = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, "right")
         run, at = spans(low[of], high[of])
         first = self.first[run].astype(np.int64)
         part, which = spans(first, first + self.count[run])
         return at[which], part
 
+    def _runs(self, part: Ints, road: Ints, rows: Floats, origin: Floats) -> tuple[Ints, Numbers, NDArray[np.uint8]]:
+        """(key, first, count) of parts that are whole roads in order, by the squares that they may be near to."""
+        x, y, dx, dy, length = self.parts.begin(part, rows, origin[road])
+        x_end, y_end = x + dx * length, y + dy * length
+        left, low = _number(np.minimum(x, x_end) - _SQUARE_REACH_M), _number(np.minimum(y, y_end) - _SQUARE_REACH_M)
+        wide = _number(np.maximum(x, x_end) + _SQUARE_REACH_M) - left + 1
+        high = _number(np.maximum(y, y_end) + _SQUARE_REACH_M) - low + 1
+        place, of = spans(np.zeros(len(x), np.int64), wide * high)
+        across = place // high[of]
+        cx, cy = left[of] + across, low[of] + place - across * high[of]
+        square = _square((x[of], y[of], dx[of], dy[of], length[of]), _middle(cx, SQUARE_M), _middle(cy, SQUARE_M))
+        near = np.flatnonzero(square <= _SQUARE_REACH_M * _SQUARE_REACH_M)
+        of = of[near]
+        key = self._key(road[of], cx[near], cy[near])
+        order = np.argsort(key, kind="stable")
+        key, number = key[order], part[of[order]]
+        begins = np.append(True, (key[1:] != key[:-1]) | (number[1:] != number[:-1] + 1))
+        starts = np.flatnonzero(begins)
+        nth = np.arange(len(key)) - starts[np.cumsum(begins) - 1]
+        starts = np.flatnonzero(nth % _MOST_RUN == 0)
+        count = np.diff(np.append(starts, len(key)))
+        return key[starts], number[starts].astype(np.int32), count.astype(np.uint8)
 
-def _parts(rows: Floats, origin: Floats, base: int) -> tuple[Parts, Ints]:
-    """The parts of pieces that are numbered from `base` on, and the row of each; `origin`: (s, 2) of their roads."""
-    count = np.maximum(np.ceil(rows[:, LENGTH] / PART_M).astype(np.int64), 1)
-    nth, piece = spans(np.zeros(len(rows), np.int64), count)
-    length = rows[:, LENGTH] / count
-    row, step = rows[piece], length[piece]
-    x = row[:, X] + row[:, DX] * step * nth - origin[piece, 0]
-    y = row[:, Y] + row[:, DY] * step * nth - origin[piece, 1]
-    columns = (x, y, row[:, DX].copy(), row[:, DY].copy(), step)
-    return Parts((piece + base).astype(np.int32), *columns), piece
+
+def _narrowed(key: Keys, squares: int) -> Keys:
+    return key.astype(np.uint32, copy=False) if squares <= _NARROW else key.astype(np.int64, copy=False)
 
 
-def _runs(parts: Parts, part: Ints, road: Ints) -> tuple[Ints, Numbers, Numbers]:
-    """(key, first, count) of parts that are whole roads in order, by the squares that they may be near to."""
-    x, y = parts.x[part], parts.y[part]
-    x_end, y_end = x + parts.dx[part] * parts.length_m[part], y + parts.dy[part] * parts.length_m[part]
-    left, low = _number(np.minimum(x, x_end) - _SQUARE_REACH_M), _number(np.minimum(y, y_end) - _SQUARE_REACH_M)
-    wide = _number(np.maximum(x, x_end) + _SQUARE_REACH_M) - left + 1
-    high = _number(np.maximum(y, y_end) + _SQUARE_REACH_M) - low + 1
-    place, of = spans(np.zeros(len(x), np.int64), wide * high)
-    across = place // high[of]
-    cx, cy = left[of] + across, low[of] + place - across * high[of]
-    square = parts.square(part[of], _middle(cx, SQUARE_M), _middle(cy, SQUARE_M))
-    near = np.flatnonzero(square <= _SQUARE_REACH_M * _SQUARE_REACH_M)
-    of = of[near]
-    key = road[of] << _ROAD_BITS | cx[near] << _BITS | cy[near]
-    order = np.argsort(key, kind="stable")
-    key, number = key[order], part[of[order]]
-    begins = np.flatnonzero(np.append(True, (key[1:] != key[:-1]) | (number[1:] != number[:-1] + 1)))
-    count = np.diff(np.append(begins, len(key)))
-    return key[begins], number[begins].astype(np.int32), count.astype(np.int32)
+def _joined(keys: Sequence[Keys], squares: int) -> Keys:
+    if squares <= _NARROW:
+        return np.concatenate([key.astype(np.uint32, copy=False) for key in keys])
+    return np.concatenate([key.astype(np.int64, copy=False) for key in keys])
+
+
+def _box(segments: Segments, origin: Floats, road: int) -> Ints:
+    """(n, 2): how many squares across and up hold everything that may be near the roads from number `road` on."""
+    begins = segments.first[road:]
+    rows = segments.rows[begins[0] :]
+    first = begins[:-1] - begins[0]
+    ends = rows[:, :2] + rows[:, DX:LENGTH] * rows[:, LENGTH : LENGTH + 1]
+    highest = np.maximum(np.maximum.reduceat(rows[:, :2], first), np.maximum.reduceat(ends, first))
+    return _number(highest - origin[road:] + (_SQUARE_REACH_M + 1.0)) + 1
 
 
 def _middle(number: Ints, size_m: float) -> Floats:

@@ -75,7 +75,7 @@ class Roads:
     def locate(self, road: Ints, x: Floats, y: Floats) -> Located:
         """Each point on its own road; x, y in metres about that road's central meridian."""
         distance = np.full(len(road), np.inf)
-        point, piece = self.cells.near(road, self.origin[road], x, y)
+        point, piece = self.cells.near(self.segments, self.origin, road, x, y)
         if not len(point):
             return Located(distance, ())
         again = np.append(point[1:] == point[:-1], False)
