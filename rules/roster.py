@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+import orjson
 
 from citywarden.columns import Floats, Ints
 from citywarden.coordinates import CRS, to_wgs84
@@ -31,6 +32,7 @@ class Roster:
         self.kind = kind
         self.devices: list[Device | None] = []
         self.slot_of: dict[DeviceKey, int] = {}
+        self._names: bytes | None = None
         self._places = Places()
         self._free: list[int] = []
         self.enrolled = 0
@@ -82,6 +84,7 @@ class Roster:
                 if slot >= self.room:
                     self._grow(max(64, 2 * slot))
             self.slot_of[key] = slot
+            self._names = None
         known = self.devices[slot]
         if known is not device:
             self.devices[slot] = device
@@ -121,6 +124,7 @@ class Roster:
 
     def forget(self, keys: Iterable[DeviceKey]) -> Ints:
         """Free the slots of devices; gives the slots."""
+        self._names = None
         gone = [slot for key in keys if (slot := self.slot_of.pop(key, None)) is not None]
         for slot in gone:
             self.devices[slot] = None
@@ -136,6 +140,13 @@ class Roster:
         for history in self.histories.values():
             history.clear(slots)
         return slots
+
+    def names(self) -> bytes:
+        """Tenants and ids of the devices in the order of `slot_of`, as JSON; made anew only when some came or went."""
+        if self._names is None:
+            tenants, ids = [key.tenant for key in self.slot_of], [key.id for key in self.slot_of]
+            self._names = orjson.dumps({"tenant": tenants, "id": ids})
+        return self._names
 
     def device(self, slot: int) -> Device:
         """The device of a slot in use."""

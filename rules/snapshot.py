@@ -5,56 +5,57 @@ What no longer fits is left out: a changed rule keeps the levels it still has, b
 rule reads any more is dropped. Whether a device is watched for silence is not kept: that begins anew at the start.
 """
 
-import io
-import json
-import zipfile
 import zlib
 from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
+import orjson
 
 from citywarden.columns import Ints
 from citywarden.model.device import Device
 from citywarden.model.kind import Kinds
+from rules.archive import Array, pack, unpack
+from rules.evaluation import Words
 from rules.levels import Levels
 from rules.memory import KindState, State, start
 from rules.roster import NEVER_MS
 from rules.rulebook import RuleBook
 
-VERSION = 1
+VERSION = 2
+_PACKED_ALONE = 1
+"""The version whose texts and times were written for every device, in an archive that was compressed as a whole."""
 
-_Array = NDArray[np.float64] | NDArray[np.int64] | NDArray[np.int8] | NDArray[np.uint8]
-_Arrays = dict[str, _Array]
-_Header = dict[str, dict[str, list[str]]]
+_Header = dict[str, Any]
 
 
 def dump(state: State) -> bytes:
-    """Everything the rules remember. Compressed arrays; nothing in it can run code."""
-    arrays: _Arrays = {}
+    """Everything the rules remember, as an archive of arrays."""
+    arrays: dict[str, Array] = {}
     header: dict[str, _Header] = {}
     for name, part in state.kinds.items():
         if part.roster.slot_of and (part.levels or part.silences):
             header[name] = _dump_kind(part, name, arrays)
-    text = json.dumps({"version": VERSION, "kinds": header}, ensure_ascii=False)
-    arrays["header"] = np.frombuffer(text.encode(), np.uint8)
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return zlib.compress(buffer.getvalue(), 1)
+    return pack({"version": VERSION, "kinds": header}, arrays)
 
 
-def _dump_kind(part: KindState, name: str, arrays: _Arrays) -> _Header:
+def _dump_kind(part: KindState, name: str, arrays: dict[str, Array]) -> _Header:
     roster = part.roster
-    keys = list(roster.slot_of)
-    slots = np.fromiter(roster.slot_of.values(), np.int64, len(keys))
-    arrays[f"{name}/newest_ms"] = roster.newest_ms[slots]
+    slots = np.fromiter(roster.slot_of.values(), np.int64, len(roster.slot_of))
+    newest_ms = arrays[f"{name}/newest_ms"] = roster.newest_ms[slots]
     for field, number in roster.number.items():
         arrays[f"{name}/number/{field}"] = number[slots]
-    for field, value_ms in roster.value_ms.items():
-        arrays[f"{name}/value_ms/{field}"] = value_ms[slots]
+    for field, column in roster.value_ms.items():
+        value_ms = column[slots]
+        older = np.flatnonzero(value_ms != newest_ms)
+        arrays[f"{name}/older/{field}"] = older
+        arrays[f"{name}/older_ms/{field}"] = value_ms[older]
     for field, first_ms in roster.first_ms.items():
         arrays[f"{name}/first_ms/{field}"] = first_ms[slots]
+    words: dict[str, list[str]] = {}
+    for field, text in roster.text.items():
+        words[field], arrays[f"{name}/text/{field}"] = _coded(text[slots])
     for (function, field, span_ms), history in roster.histories.items():
         prefix = f"{name}/window/{function}/{field}/{span_ms}"
         rank, at_ms, value, weight = history.dump(slots)
@@ -65,8 +66,8 @@ def _dump_kind(part: KindState, name: str, arrays: _Arrays) -> _Header:
     for rule_id, silence in part.silences.items():
         arrays[f"{name}/silent/{rule_id}"] = np.flatnonzero(silence.silent[slots])
     return {
-        "keys": {"tenant": [key.tenant for key in keys], "id": [key.id for key in keys]},
-        "texts": {field: ["" if w is None else f"={w}" for w in words[slots]] for field, words in roster.text.items()},
+        "keys": orjson.Fragment(roster.names()),
+        "texts": words,
         "rules": {rule_id: [levels.rule.text] for rule_id, levels in part.levels.items()},
         "severities": {
             rule_id: [level.severity.word for level in levels.rule.levels] for rule_id, levels in part.levels.items()
@@ -74,7 +75,15 @@ def _dump_kind(part: KindState, name: str, arrays: _Arrays) -> _Header:
     }
 
 
-def _dump_levels(levels: Levels, slots: Ints, name: str, arrays: _Arrays) -> None:
+def _coded(words: Words) -> tuple[list[str], Array]:
+    """The different words, and of each device the index of its word, -1 for none (n,)."""
+    given = words.tolist()
+    known = [word for word in dict.fromkeys(given) if word is not None]
+    code: dict[str | None, int] = {word: i for i, word in enumerate(known)} | {None: -1}
+    return known, np.fromiter(map(code.__getitem__, given), np.int32, len(given))
+
+
+def _dump_levels(levels: Levels, slots: Ints, name: str, arrays: dict[str, Array]) -> None:
     standing = (levels.level[slots] > 0) | (levels.pending[slots] > 0)
     for i in levels.timed:
         standing |= levels.since_ms[i][slots] >= 0
@@ -96,31 +105,31 @@ def load(book: RuleBook, kinds: Kinds, timezone: ZoneInfo, data: bytes, now_ms: 
     """
     state = start(book, kinds, timezone, now_ms)
     try:
-        with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes())
-            if header["version"] != VERSION:
-                raise ValueError(f"the dump has version {header['version']}, expected {VERSION}")
-            for name, facts in header["kinds"].items():
-                if name in state.kinds:
-                    _load_kind(state.kinds[name], name, facts, arrays)
-    except (zlib.error, zipfile.BadZipFile, KeyError, IndexError, TypeError, EOFError, OSError) as error:
+        found, arrays = unpack(data) if data[:2] == b"PK" else unpack(zlib.decompress(data), "header")
+        version = found["version"]
+        if version not in (_PACKED_ALONE, VERSION):
+            raise ValueError(f"the dump has version {version}, expected {VERSION}")
+        for name, known in found["kinds"].items():
+            if name in state.kinds:
+                _load_kind(state.kinds[name], name, known, arrays)
+    except (zlib.error, ValueError, KeyError, IndexError, TypeError) as error:
         raise ValueError(f"no dump of rule state: {error}") from error
     return state
 
 
-def _load_kind(part: KindState, name: str, facts: _Header, arrays: Mapping[str, _Array]) -> None:
+def _load_kind(part: KindState, name: str, facts: _Header, arrays: Mapping[str, Array]) -> None:
     roster = part.roster
     tenants, ids = facts["keys"]["tenant"], facts["keys"]["id"]
     slots = part.enroll([Device(tenant, name, key) for tenant, key in zip(tenants, ids, strict=True)], NEVER_MS)
-    roster.newest_ms[slots] = arrays[f"{name}/newest_ms"]
+    newest_ms = roster.newest_ms[slots] = arrays[f"{name}/newest_ms"]
     for field, number in roster.number.items():
         if f"{name}/number/{field}" in arrays:
             number[slots] = arrays[f"{name}/number/{field}"]
-            roster.value_ms[field][slots] = arrays[f"{name}/value_ms/{field}"]
+            roster.value_ms[field][slots] = _value_ms(name, field, newest_ms, arrays)
     for field, words in roster.text.items():
         if field in facts["texts"]:
-            words[slots] = np.array([word[1:] if word else None for word in facts["texts"][field]], object)
-            roster.value_ms[field][slots] = arrays[f"{name}/value_ms/{field}"]
+            words[slots] = _words(facts["texts"][field], arrays.get(f"{name}/text/{field}"))
+            roster.value_ms[field][slots] = _value_ms(name, field, newest_ms, arrays)
     for field, first_ms in roster.first_ms.items():
         if f"{name}/first_ms/{field}" in arrays:
             first_ms[slots] = arrays[f"{name}/first_ms/{field}"]
@@ -139,8 +148,23 @@ def _load_kind(part: KindState, name: str, facts: _Header, arrays: Mapping[str, 
             silence.silent[slots[arrays[f"{name}/silent/{rule_id}"]]] = True
 
 
+def _value_ms(name: str, field: str, newest_ms: Array, arrays: Mapping[str, Array]) -> Array:
+    if f"{name}/value_ms/{field}" in arrays:
+        return arrays[f"{name}/value_ms/{field}"]
+    value_ms = newest_ms.copy()
+    value_ms[arrays[f"{name}/older/{field}"]] = arrays[f"{name}/older_ms/{field}"]
+    return value_ms
+
+
+def _words(words: list[str], codes: Array | None) -> Words:
+    """The word of each device. Without codes (the version before) there is one for each, after an equals sign."""
+    if codes is None:
+        return np.array([word[1:] if word else None for word in words], object)
+    return np.array([*words, None], object)[codes]
+
+
 def _load_levels(
-    levels: Levels, slots: Ints, name: str, words: list[str], same: bool, arrays: Mapping[str, _Array]
+    levels: Levels, slots: Ints, name: str, words: list[str], same: bool, arrays: Mapping[str, Array]
 ) -> None:
     some = slots[arrays[f"{name}/rank"]]
     now = [level.severity.word for level in levels.rule.levels]
