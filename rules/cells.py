@@ -30,8 +30,8 @@ _SQUARE_REACH_M = _CELL_REACH_M + (SQUARE_M - CELL_M) * 0.7072
 _NARROW = 1 << 32
 """So many squares are numbered in four bytes."""
 
-_CHUNK = 20_000
-"""Parts that are laid into squares at a time: bounds the memory that takes."""
+_CHUNK = 2000
+"""Parts that are laid into squares at a time: what is worked out on the way stays in a processor's cache."""
 
 _LOT = 8000
 """Points that are looked for at a time: what is worked out on the way stays in a processor's cache."""
