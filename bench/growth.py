@@ -1,9 +1,11 @@
 """How the cost of a whole server grows with its devices: CPU a message and memory, from 1,000 to 100,000 of them.
 
 Each size has its own simulated city with a plan for its vehicles, registered before the server starts; a device
-speaks equally often in all of them. Messages wait in Mosquitto and are drained into a real influxd, twice: first until
-each device, of which the server has not heard before, has spoken, then so many as `--messages` says. CPU and memory
-are those of the server's process as the operating system counts them.
+speaks equally often in all of them, and its last message is equally old when the drain begins. Messages wait in
+Mosquitto and are drained into a real influxd, twice: first until each device, of which the server has not heard before,
+has spoken, then so many as `--messages` says. CPU and memory are those of the server's process as the operating system
+counts them, until it is idle; what is stored is counted then, because counting takes the database seconds in which
+the server would be charged for waiting. What it uses when it waits is a figure of its own.
 `scripts/bench growth [--json] [--messages N] [--sizes 1000,10000,100000] [--no-plan]`
 """
 
@@ -21,7 +23,7 @@ from pathlib import Path
 import httpx
 import uvloop
 
-from bench.ingest import COUNT_S, STALL_S, rows, until
+from bench.ingest import STALL_S, rows, until
 from bench.parts.broker import FastPublisher, Gate, make_session
 from bench.parts.process import BenchError, Meter, consumer, says, server
 from bench.parts.traffic import TENANT, Spoken, register, speak, town
@@ -38,6 +40,13 @@ EVERY_S = 4.0
 FIRST = 3
 """So many messages a device are surely enough that each has spoken."""
 
+LATE_S = 20.0
+PREPARE_MS = 1.1
+"""The city's last message is so old when the drain begins. Making a city and starting its server takes some time for
+each device, so its messages lie that much ahead, and the drain waits for them.
+"""
+
+WAITING_S = 5.0
 START_S = 600.0
 PATIENCE_S = 120.0
 """A server with a large plan takes its time to come up, and to be idle once it has."""
@@ -60,10 +69,11 @@ class Poured:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """A server of one size. `idle_mb`: resident, up and connected, before its first message.
+    """A server of one size. `idle_mb`: resident, up and connected, before its first message. `waiting_ms`: CPU it uses
+    in a second without messages, between the two drains.
 
-    `late_s`: how long after the city's last message the drain began; past some minutes vehicles count as missing, and
-    the figures are those of a city full of alerts.
+    `late_s`: how long after the city's last message the drain began, at least LATE_S; past some minutes vehicles count
+    as missing, and the figures are those of a city full of alerts.
     """
 
     devices: int
@@ -73,6 +83,7 @@ class Grown:
     late_s: float
     idle_mb: float
     peak_mb: float
+    waiting_ms: float
     first: Poured
     later: Poured
 
@@ -80,7 +91,7 @@ class Grown:
 async def measure(influx: Influxd, devices: int, messages: int, with_plan: bool) -> Grown:
     """A server with so many devices, from its start to the last message."""
     count = FIRST * devices + messages
-    begin_ms = wall_ms() - round(count / devices * EVERY_S * 1000)
+    begin_ms = wall_ms() + round(devices * PREPARE_MS) - round(count / devices * EVERY_S * 1000)
     place = town(devices, begin_ms)
     spoken = await speak(place, begin_ms, count, devices / EVERY_S)
     first = heard(spoken, len(place.devices))
@@ -125,14 +136,16 @@ async def run(
         async with asyncio.timeout(PATIENCE_S):
             await gate.connected.wait()
         await meter.idle(PATIENCE_S)
+        await asyncio.sleep(LATE_S - (wall_ms() - lots[1][-1].at_ms) / 1000)
         idle_mb, late_s = meter.rss_bytes / 2**20, (wall_ms() - lots[1][-1].at_ms) / 1000
         first = await pour(influx, bucket, gate, meter, (0, len(lots[0])))
         gate.hold()
+        waiting_ms = await waiting(meter)
         await fill(broker, lots[1])
         later = await pour(influx, bucket, gate, meter, (len(lots[0]), len(lots[1])))
         return Grown(
             len(place.devices), len(place.drivers), tasks, start_s, late_s, idle_mb, peak_mb(process.pid, meter),
-            first, later,
+            waiting_ms, first, later,
         )  # fmt: skip
 
 
@@ -163,6 +176,14 @@ async def fill(broker: Mosquitto, lot: Sequence[Spoken]) -> None:
         await publisher.fill([(one.topic, one.payload) for one in lot])
 
 
+async def waiting(meter: Meter) -> float:
+    """Milliseconds of CPU a second that it uses without messages."""
+    _, begin = await meter.idle(PATIENCE_S)
+    await asyncio.sleep(WAITING_S)
+    end = meter.read()
+    return (end.cpu_s - begin.cpu_s) / (end.at_s - begin.at_s) * 1000
+
+
 async def pour(influx: Influxd, bucket: str, gate: Gate, meter: Meter, lot: tuple[int, int]) -> Poured:
     """Open the gate of an idle server until the `lot` (stored before, new messages) is stored and it is idle again."""
     loop, before, wanted = asyncio.get_running_loop(), lot[0], lot[1]
@@ -170,15 +191,13 @@ async def pour(influx: Influxd, bucket: str, gate: Gate, meter: Meter, lot: tupl
     gate.release()
     begin_s = loop.time()
     await until(lambda: gate.acknowledged - before, wanted, meter)
+    stored, grown_s = -1, loop.time()
     async with httpx.AsyncClient(headers={"Authorization": f"Token {influx.token}"}, timeout=60) as client:
-        stored, grown_s = 0, loop.time()
         while stored < wanted and loop.time() - grown_s < STALL_S:
-            await asyncio.sleep(COUNT_S)
+            quiet, end = await meter.idle(PATIENCE_S)
             if (now := await rows(client, influx, bucket) - before) > stored:
                 stored, grown_s = now, loop.time()
-    stored_s = loop.time()
-    quiet, end = await meter.idle(PATIENCE_S)
-    return Poured(wanted, wanted - stored, end.cpu_s - begin.cpu_s, max(stored_s, quiet.at_s) - begin_s)
+    return Poured(wanted, wanted - stored, end.cpu_s - begin.cpu_s, quiet.at_s - begin_s)
 
 
 def peak_mb(pid: int, meter: Meter) -> float:
@@ -202,6 +221,7 @@ def summary(grown: Sequence[Grown]) -> dict[str, object]:
                 "late_s": round(one.late_s, 1),
                 "idle_mb": round(one.idle_mb, 1),
                 "peak_mb": round(one.peak_mb, 1),
+                "waiting_ms": round(one.waiting_ms, 1),
                 "first_us": round(one.first.us, 2),
                 "later_us": round(one.later.us, 2),
                 "lost": one.first.lost + one.later.lost,
@@ -215,6 +235,7 @@ def summary(grown: Sequence[Grown]) -> dict[str, object]:
 
 HEAD = (
     f"{'devices':>8} {'vehicles':>8} {'tasks':>7} {'start s':>8} {'late s':>7} {'idle MB':>8} {'peak MB':>8} "
+    f"{'waits ms/s':>10} "
     f"{'first us/msg':>13} {'later us/msg':>13} {'lost':>5} {'load':>5}"
 )
 
@@ -223,7 +244,7 @@ def row(one: Grown, busy: float) -> str:
     """A size as a row of the table; `busy`: the machine's load."""
     return (
         f"{one.devices:8,} {one.vehicles:8,} {one.tasks:7,} {one.start_s:8.1f} {one.late_s:7.0f} "
-        f"{one.idle_mb:8.0f} {one.peak_mb:8.0f} {one.first.us:13.1f} {one.later.us:13.1f} "
+        f"{one.idle_mb:8.0f} {one.peak_mb:8.0f} {one.waiting_ms:10.0f} {one.first.us:13.1f} {one.later.us:13.1f} "
         f"{one.first.lost + one.later.lost:5} {busy:5.1f}"
     )
 
