@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from citywarden.model.alert import Severity, Summary
 from citywarden.model.device import Profile
 from citywarden.model.kind import Form, JsonScalar
+from citywarden.model.ruling import NO_DATA
 from rules.evaluation import Condition, Numbers
 from rules.expression import Node
 from rules.schedule import Schedule
 
+__all__ = ["NO_DATA", "Case", "Judged", "Level", "Rule", "RuleBook", "Written", "form_of_value"]
+
 HOLD_INTERVALS = 3
 """Without a `hold` a rule holds a value for this many expected intervals of the device (contract.md, Rule file)."""
-
-NO_DATA = ".no_data"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +27,18 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Written:
+    """A condition as it stands in the file, and what it was understood as."""
+
+    text: str
+    node: Node
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Level:
-    """One level of a rule. `reset` None: it ends when `when` no longer holds. `fields`: those `when` reads."""
+    """One level of a rule. `reset` None: it ends when `when` no longer holds. `fields`: those `when` reads. `written`,
+    `written_reset`: the two as the file has them.
+    """
 
     severity: Severity
     when: Condition
@@ -37,6 +48,8 @@ class Level:
     judged: Judged | None
     nodes: tuple[Node, ...]
     text: str
+    written: Written
+    written_reset: Written | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +57,7 @@ class Rule:
     """One rule for one kind. `levels` ascending by severity; `profile` holds defaults for missing profile names.
 
     `no_data_ms` None: silence is not watched. `hold_ms` None: HOLD_INTERVALS expected intervals of the device.
+    `title`: what it is called, by language; without one it is shown by its id.
     """
 
     id: str
@@ -57,6 +71,7 @@ class Rule:
     summary: Summary = field(default_factory=dict)
     profile: Profile = field(default_factory=dict)
     runbook: str | None = None
+    title: Summary = field(default_factory=dict)
 
     @property
     def text(self) -> str:

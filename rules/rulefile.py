@@ -1,7 +1,7 @@
 """A rule file (YAML) checked and compiled into a RuleBook; every problem at once, each with its line."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from citywarden.model.alert import Severity
@@ -12,16 +12,18 @@ from rules.casefile import parse_cases
 from rules.document import Entry, Fields, Problems, read_document
 from rules.evaluation import compile_condition, compile_number
 from rules.expression import FieldRef, Node, WindowRef, check_condition, did_you_mean, subject_of, walk
-from rules.rulebook import NO_DATA, Judged, Level, Rule, RuleBook, form_of_value
+from rules.rulebook import NO_DATA, Judged, Level, Rule, RuleBook, Written, form_of_value
 from rules.summary import check_summary
 
 RULE_KEYS = (
-    *("id", "kind", "levels", "no_data", "no_data_severity"),
+    *("id", "kind", "title", "levels", "no_data", "no_data_severity"),
     *("schedule", "hold", "summary", "profile", "runbook"),
 )
 LEVEL_KEYS = ("when", "reset", "for")
 SEVERITIES = {severity.word: severity for severity in Severity}
 MAX_RULES = 500
+MAX_TITLE = 60
+"""Characters: a title stands in lists and menus."""
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
@@ -80,6 +82,7 @@ def _rule(entry: Entry, kinds: Kinds) -> tuple[str | None, Kind | None, Rule | N
         summary=_summary(parts.get("summary"), kind),
         profile=profile,
         runbook=_runbook(parts.get("runbook")),
+        title=_title(parts.get("title")),
     )
     return rule_id, kind, rule if len(entry.problems.found) == before else None
 
@@ -153,7 +156,13 @@ def _level(
         judged=judged,
         nodes=nodes,
         text=f"{severity.word} {when} {reset} {for_ms or 0}",
+        written=_written(when_entry, when),
+        written_reset=_written(reset_entry, reset) if reset else None,
     )
+
+
+def _written(entry: Entry | None, node: Node) -> Written:
+    return Written(" ".join(str(entry.node.value).split()) if entry else "", node)
 
 
 def _empty(entry: Entry) -> bool:
@@ -208,16 +217,30 @@ def _schedule(entry: Entry | None) -> schedule.Schedule | None:
     return hours
 
 
-def _summary(entry: Entry | None, kind: Kind | None) -> dict[str, str]:
-    texts: dict[str, str] = {}
+def _texts(entry: Entry | None) -> Iterator[tuple[str, Entry, str]]:
+    """(language, where it stands, text) of each text."""
     for language, text_entry in entry.fields(None, "texts such as {en: ...}") if entry else ():
         if not _LANGUAGE.fullmatch(language):
             text_entry.wrong(f"`{language}` is no language, expected a tag such as zh-CN or en")
-        text = text_entry.text("a text")
+        yield language, text_entry, text_entry.text("a text") or ""
+
+
+def _summary(entry: Entry | None, kind: Kind | None) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for language, text_entry, text in _texts(entry):
         if text and kind:
             for what in check_summary(text, kind):
                 text_entry.wrong(what)
-        texts[language] = text or ""
+        texts[language] = text
+    return texts
+
+
+def _title(entry: Entry | None) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for language, text_entry, text in _texts(entry):
+        if len(text) > MAX_TITLE or "\n" in text.strip():
+            text_entry.wrong(f"it has {len(text)} characters, expected one line of at most {MAX_TITLE}")
+        texts[language] = text.strip()
     return texts
 
 

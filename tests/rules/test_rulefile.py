@@ -146,3 +146,33 @@ tests:
         "  2     1m    false  ok        ok",
         "  3     2m    true   ok        info  <-- differs",
     ]
+
+
+def test_a_title_is_a_line_in_each_language() -> None:
+    titled = CONTRACT.replace("    kind: gas\n", "    kind: gas\n    title: {zh-CN: 甲烷超限, en: Methane}\n", 1)
+    (rule,) = rulefile.parse(titled, "city.yaml", KINDS).rules
+    assert rule.title == {"zh-CN": "甲烷超限", "en": "Methane"}
+    assert rulefile.parse(CONTRACT, "city.yaml", KINDS).rules[0].title == {}
+    plain = rulefile.parse(CONTRACT, "city.yaml", KINDS).rules[0]
+    assert rule.text == plain.text, "a title changes nothing of what the rule is"
+
+
+def test_what_is_wrong_with_a_title_is_said() -> None:
+    wrong = CONTRACT.replace(
+        "    kind: gas\n", f"    kind: gas\n    title: {{zh_CN: 甲烷, en: {'x' * 61}, fr: ''}}\n", 1
+    )
+    assert problems(wrong) == [
+        "city.yaml:4: gas.methane.title.zh_CN: `zh_CN` is no language, expected a tag such as zh-CN or en",
+        "city.yaml:4: gas.methane.title.en: it has 61 characters, expected one line of at most 60",
+        "city.yaml:4: gas.methane.title.fr: it is empty, expected a text",
+    ]
+    assert problems(CONTRACT.replace("    kind: gas\n", "    kind: gas\n    title: Methane\n", 1)) == [
+        "city.yaml:4: gas.methane.title: `Methane` is no mapping, expected texts such as {en: ...}"
+    ]
+
+
+def test_a_level_keeps_what_was_written() -> None:
+    major, critical = rulefile.parse(CONTRACT, "city.yaml", KINDS).rules[0].levels
+    assert (major.written.text, critical.written.text) == ("methane_lel_pct >= 25", "methane_lel_pct >= 50")
+    assert major.written_reset is not None
+    assert major.written_reset.text == "methane_lel_pct < 20"
