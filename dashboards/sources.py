@@ -20,6 +20,7 @@ from citywarden.model.kind import Kinds
 from citywarden.model.message import DeadLetter
 from citywarden.model.page import Page
 from citywarden.model.work import Task, TaskReport, TrackPoint, Zone
+from citywarden.model.ruling import RuleCard
 from citywarden.store.contract import Store
 from dashboards.gate import Access
 
@@ -115,6 +116,8 @@ class Directory(Protocol):
     async def find(self, kind: str | None, tenant: str | None, limit: int, cursor: str | None) -> Page[Device]: ...
     async def get(self, key: DeviceKey) -> Device: ...
 
+    async def count(self, tenant: str | None) -> Mapping[str, int]:
+        """How many are in use (not disabled), by kind."""
 
 class Enrolment(Protocol):
     """Devices, their credentials and their rights at the broker. Raises NotFound, CitywardenError."""
@@ -213,3 +216,4 @@ class Sources:
     claims: Claims | None = None
     commands: Commands | None = None
     cases: Cases | None = None
+    rules: Sequence[RuleCard] = ()

@@ -1,7 +1,8 @@
 """The registry and the dead letters as the pages read them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.message import DeadLetter
@@ -33,6 +34,10 @@ class DeviceDesk:
     async def get(self, key: DeviceKey) -> Device:
         """Raises NotFound."""
         return self._registry.get(key)
+
+    async def count(self, tenant: str | None) -> Mapping[str, int]:
+        """How many are in use (not disabled), by kind."""
+        return Counter(d.kind for d in self._registry.all() if d.enabled and tenant in (None, d.tenant))
 
 
 class LetterDesk:

@@ -36,6 +36,7 @@ from citywarden.serve.prepare import Prepared
 from citywarden.serve.receiving import Receiving
 from citywarden.serve.reception import behind_door, is_demanded, make_first, open_reception, session_key
 from citywarden.serve.recordkeeping import RecordKeeper
+from citywarden.serve.rulecards import rule_cards
 from citywarden.serve.selfcare import Selfcare
 from citywarden.serve.vitals import Rate, Vitals
 from citywarden.serve.wicket import Bounds
@@ -122,6 +123,9 @@ async def _start(frame: Frame) -> Running:
         language=settings.language, now_ms=clock_ms, is_night=night.is_night,
         dispatch=DispatchDesk(desk, ground.alerts.courier, clock_ms, settings.zone), audit=reception,
         access=reception, cases=cases, enrolment=belonging.enrolment, claims=belonging.claims, commands=commands,
+        rules=rule_cards(
+            frame.prepared.book, frame.kinds, frame.options.work, cases.categories, settings.rules.file is not None
+        ),
     )  # fmt: skip
     brokers = await belonging.open(frame.prepared.endpoint, frame.options.mqtt_port, stack)
     door = Door(Limiter(limits.device_messages_per_min), letters, drain.dead, clock_ms)

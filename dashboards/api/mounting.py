@@ -26,6 +26,7 @@ from dashboards.api.enrolment import claims, enrolment
 from dashboards.api.handling import handling
 from dashboards.api.problems import MEDIA_TYPE, Problem, handle_problems
 from dashboards.api.rights import identity_of
+from dashboards.api.rules import rules
 from dashboards.api.server import server
 from dashboards.api.things import things
 from dashboards.api.work import work
@@ -73,7 +74,7 @@ def build_api(sources: Sources) -> FastAPI:
         api.include_router(commands(sources, sources.commands))
     if sources.claims is not None:
         api.include_router(claims(sources, sources.claims))
-    for router in (things(sources), dispatch(sources), work(sources), server(sources)):
+    for router in (things(sources), dispatch(sources), work(sources), rules(sources), server(sources)):
         api.include_router(router)
     api.openapi = lambda: _document(api)  # type: ignore[method-assign]
     return api

@@ -207,7 +207,7 @@ class Page:
         self._part = AlertSheet(
             session.language, **self._said, names=names, timezone=zone, kinds=kinds,
             desk=session.sources.dispatch is not None, cases=session.sources.cases is not None,
-            obeys=obeys(session, self._file.alert.kind), **session.hand(),
+            obeys=obeys(session, self._file.alert.kind), titles=session.titles(), **session.hand(),
         )  # fmt: skip
         session.parts.append(self._part)
         with ui.element("section").classes("cw-panel cw-course"):

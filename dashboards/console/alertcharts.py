@@ -1,13 +1,13 @@
 """Charts of the dispatcher's pages: the course of an alert's value, and the measures. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 from zoneinfo import ZoneInfo
 
 from dashboards.console import palette
 from dashboards.console.chartparts import FONT, Options, axis, base, grid, nothing, wall_ms
-from dashboards.console.words import rule_word, word
+from dashboards.console.words import word
 
 RULES = (palette.ACCENT, palette.ORANGE, palette.GOOD, palette.RED, palette.YELLOW, palette.BLUE, "#b48cff", "#ff8fab")
 """Colours of the noisiest rules; the others are grey."""
@@ -82,8 +82,8 @@ def bounds(values: Sequence[float]) -> tuple[float, float]:
     return floor(least / step) * step, ceil(most * (1 + 1e-9) / step) * step
 
 
-def per_day_chart(per_day: Mapping[str, Mapping[str, int]], language: str) -> Options:
-    """Stacked bars a day, a colour each for the rules that raise most."""
+def per_day_chart(per_day: Mapping[str, Mapping[str, int]], called: Callable[[str], str], language: str) -> Options:
+    """Stacked bars a day, a colour each for the rules that raise most. `called`: what a rule is called."""
     totals: dict[str, int] = {}
     for rules in per_day.values():
         for rule, n in rules.items():
@@ -93,13 +93,14 @@ def per_day_chart(per_day: Mapping[str, Mapping[str, int]], language: str) -> Op
     lines = [
         (rule, [rules.get(rule, 0) for rules in per_day.values()], c) for rule, c in zip(foremost, RULES, strict=False)
     ]
+    lines = [(called(rule), data, colour) for rule, data, colour in lines]
     if any(rest):
         lines.append((word("others", language), rest, palette.GREY))
     series = [
         {
             "type": "bar",
             "stack": "day",
-            "name": rule_word(name, language),
+            "name": name,
             "data": data,
             "itemStyle": {"color": colour},
             "barMaxWidth": 56,

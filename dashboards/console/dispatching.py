@@ -12,6 +12,7 @@ from dashboards.console.desk import day_of
 from dashboards.console.devices import devices_page
 from dashboards.console.measures import measures_csv, measures_page, period_of
 from dashboards.console.messages import deliveries_page
+from dashboards.console.ruling import Wanted, rules_page
 from dashboards.console.silences import silences_page
 from dashboards.console.views import Views
 from dashboards.console.words import language_of
@@ -21,7 +22,7 @@ Day = Annotated[str | None, Query(max_length=10)]
 
 
 def add_dispatching(app: FastAPI, views: Views) -> None:
-    """Add `/alerts/{id}`, `/silences`, `/deliveries`, `/measures`, `/devices` and the file `/measures.csv?from&to`."""
+    """Add `/alerts/{id}`, `/silences`, `/deliveries`, `/measures`, `/rules`, `/devices`, the file `/measures.csv`."""
 
     @ui.page("/alerts/{alert_id}", response_timeout=ANSWER_S)
     async def alert(alert_id: str, lang: str | None = None) -> None:
@@ -42,6 +43,11 @@ def add_dispatching(app: FastAPI, views: Views) -> None:
     def devices(lang: str | None = None) -> None:
         view = views.mine()
         devices_page(view.sources, view, lang)
+
+    @ui.page("/rules", response_timeout=ANSWER_S)
+    async def rules(kind: str = "", q: str = "", lang: str | None = None) -> None:
+        view = views.mine()
+        await rules_page(view.sources, view, Wanted(kind.strip()[:64], q.strip()[:200]), lang)
 
     @ui.page("/measures", response_timeout=ANSWER_S)
     async def measures(

@@ -133,7 +133,8 @@ class Listing:
             return known[1]
         scene = self._session.broadcast.scene
         view = scene.view(alert)
-        text = " ".join(str(view[name]) for name in _SEARCHED if view[name])
+        said = [str(view[name]) for name in _SEARCHED if view[name]]
+        text = " ".join([*said, *self._session.rules.get(alert.rule, {}).values()])
         if scene.looked:
             self._texts[alert.id] = (alert, text)
         return text
@@ -156,7 +157,7 @@ def inbox_page(sources: Sources, broadcast: Broadcast, lang: str | None = None) 
             kinds = {kind.name: [kind.zh, kind.en] for kind in sources.kinds.values()}
             part = InboxList(
                 session.language, names=district_names(sources.districts), timezone=sources.timezone.key, kinds=kinds,
-                desk=sources.dispatch is not None, **session.hand(),
+                desk=sources.dispatch is not None, titles=session.titles(), **session.hand(),
             )  # fmt: skip
             session.parts.append(part)
     listing = Listing(session, part)

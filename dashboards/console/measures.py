@@ -15,7 +15,7 @@ from dashboards.console.broadcast import Broadcast
 from dashboards.console.desk import day_of
 from dashboards.console.markup import Html, bar, figures, html, join, table
 from dashboards.console.session import Session, begin, district_names
-from dashboards.console.words import rule_word, word
+from dashboards.console.words import word
 from dashboards.sources import Dispatch, Sources
 
 LONGEST_DAYS = 366
@@ -106,7 +106,7 @@ def _page(session: Session, found: Measures | None, period: Period, today: date)
     with ui.element("div").classes("cw-two"):
         with ui.element("section").classes("cw-panel"):
             ui.label(say("per_day")).classes("cw-h")
-            ui.echart(per_day_chart(period.each(found.per_day), session.language)).classes("tall")
+            ui.echart(per_day_chart(period.each(found.per_day), session.rule, session.language)).classes("tall")
         with ui.element("section").classes("cw-panel"):
             ui.label(say("open_by_age")).classes("cw-h")
             labels = [_age(say, name) for name in found.open_by_age]
@@ -121,8 +121,7 @@ def _page(session: Session, found: Measures | None, period: Period, today: date)
 
     def rule(one: Share) -> Html:
         link = session.link("/alerts", status="any", rule=one.name)
-        named = rule_word(one.name, session.language)
-        return html('<a href="{l}" title="{id}">{n}</a>', l=link, id=one.name, n=named)
+        return html('<a href="{l}" title="{id}">{n}</a>', l=link, id=one.name, n=session.rule(one.name))
 
     rules = _shares(session, "noisiest", "rule", [(rule(s), s) for s in found.rules[:20]], found.raised)
     districts = _shares(session, "per_district", "district", [(district(s), s) for s in found.districts], found.raised)

@@ -24,6 +24,7 @@ WAYS: Sequence[Way] = (
     Way("/silences", "silences"),
     Way("/deliveries", "deliveries"),
     Way("/measures", "measures"),
+    Way("/rules", "rules"),
 )
 
 

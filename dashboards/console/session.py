@@ -8,11 +8,12 @@ from nicegui import Client, ui
 from nicegui.events import GenericEventArguments
 
 from citywarden.model.identity import LOCAL, Identity, Role
+from citywarden.model.ruling import Titles, title_in, titles_of
 from dashboards.api.rights import identity_of
 from dashboards.console.broadcast import Broadcast, Viewer
 from dashboards.console.navigation import ways_of
 from dashboards.console.parts import Part, TopBar
-from dashboards.console.words import language_of, named, other, word
+from dashboards.console.words import LANGUAGES, language_of, named, other, word
 from dashboards.sources import Sources
 
 ALWAYS = frozenset({"full", "seq", "now_ms", "health", "alerts"})
@@ -33,6 +34,7 @@ class Session:
     viewer: Viewer
     parts: list[Part] = field(default_factory=list)
     redraw: list[Callable[[], object]] = field(default_factory=list)
+    rules: Titles = field(default_factory=dict)
 
     @property
     def may(self) -> bool:
@@ -55,6 +57,14 @@ class Session:
     def named(self, name: str) -> str:
         """A name that may stand in both languages, in this one."""
         return named(name, self.language)
+
+    def rule(self, rule: str) -> str:
+        """What a rule is called; one without a title is shown by its id."""
+        return title_in(self.rules, rule, self.language)
+
+    def titles(self) -> dict[str, list[str]]:
+        """Rule -> what it is called in each language, for the parts in the browser."""
+        return {rule: [title_in(self.rules, rule, language) for language in LANGUAGES] for rule in self.rules}
 
     def label(self, key: str, classes: str = "cw-h") -> ui.label:
         """A text that follows the language."""
@@ -116,6 +126,7 @@ def begin(sources: Sources, broadcast: Broadcast, title: str, wanted: str | None
     who = identity_of(ui.context.client.request)
     bar = Bar(sources, language, title, who)
     session = Session(sources, broadcast, title, language, who, bar, watch(broadcast, bar, live_map), [bar])
+    session.rules = titles_of(sources.rules)
     bar.on("language", session.switch)
     return session
 

@@ -67,7 +67,8 @@ def silences_page(sources: Sources, broadcast: Broadcast, lang: str | None = Non
         part = SilenceBook(
             session.language, silences=[], known={}, timezone=sources.timezone.key,
             names=district_names(sources.districts), kinds={k.name: [k.zh, k.en] for k in sources.kinds.values()},
-            offset=0 if offset is None else round(offset.total_seconds() * 1000), **session.hand(),
+            offset=0 if offset is None else round(offset.total_seconds() * 1000), titles=session.titles(),
+            **session.hand(),
         )  # fmt: skip
     session.parts.append(part)
     _serve(session, desk, part)

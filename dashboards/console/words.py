@@ -218,12 +218,6 @@ def word(key: str, language: str) -> str:
     return key if pair is None else pair[LANGUAGES.index(language)]
 
 
-def rule_word(rule: str, language: str) -> str:
-    """What a rule is called; one that has no name here is shown as its id."""
-    pair = _TABLE.get(f"rule {rule}")
-    return rule if pair is None else pair[LANGUAGES.index(language)]
-
-
 def named(name: str, language: str) -> str:
     """The half of a name given as `中文 / English` that a reader of the language wants; other names as they are."""
     chinese, slash, english = name.partition(" / ")

@@ -17,7 +17,7 @@ from dashboards.sources import Health, Sources
 
 __all__ = ["narrowed", "scoped"]
 
-SHARED = frozenset({"kinds", "districts", "timezone", "language", "now_ms", "is_night", "audit", "access"})
+SHARED = frozenset({"kinds", "districts", "timezone", "language", "now_ms", "is_night", "audit", "access", "rules"})
 """The same for everybody: none of it is anybody's data, or it looks at who is asking by itself."""
 OWN_FIGURES = frozenset({"messages_per_s", "ingest_lag_ms"})
 """Figures of the server that say nothing of what tenants have."""

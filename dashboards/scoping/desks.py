@@ -101,6 +101,9 @@ class TenantDirectory:
             raise NotFound(f"no {key.kind} {key.id!r} of tenant {key.tenant!r}")
         return await self._directory.get(key)
 
+    async def count(self, tenant: str | None) -> Mapping[str, int]:
+        return {} if tenant not in (None, self._tenant) else await self._directory.count(self._tenant)
+
 
 class TenantWork:
     """The tenant's tasks. Zones are the city's."""

@@ -117,6 +117,9 @@ class FakeDirectory:
             raise NotFound(f"no device {key}")
         return self.devices[key]
 
+    async def count(self, tenant: str | None) -> Mapping[str, int]:
+        return Counter(d.kind for d in self.devices.values() if d.enabled and tenant in (None, d.tenant))
+
 
 def alert(name: str = "a1", **known: object) -> Alert:
     facts: dict[str, object] = {

@@ -48,10 +48,10 @@ def build(city: City, lamps: Lamps | None = None) -> FastAPI:
     app = FastAPI(lifespan=lifespan)
 
     @app.post("/_test/alert/{name}")
-    async def raise_alert(name: str, device: str = "GD-001", text: str = "甲烷 77 %LEL") -> None:
+    async def raise_alert(name: str, device: str = "GD-001", text: str = "甲烷 77 %LEL", rule: str = "demo") -> None:
         who = next((d for d in city.devices if d.id == device), None)
-        now = city.clock()
-        city.inbox.put(alert(0, who, Severity.CRITICAL, text, f"en {text}", id=name, raised_ms=now, updated_ms=now))
+        facts = {"id": name, "rule": rule, "raised_ms": city.clock(), "updated_ms": city.clock()}
+        city.inbox.put(alert(0, who, Severity.CRITICAL, text, f"en {text}", **facts))
 
     @app.post("/_test/storm")
     async def storm() -> None:

@@ -16,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 _HERE = Path(__file__).parent
-SHEETS = ("console", "dispatch", "access", "case", "command")
+SHEETS = ("console", "dispatch", "access", "case", "command", "rule")
 
 
 class Part(Element, esm={"citywarden-console": "shared"}):

@@ -64,7 +64,7 @@ export default {
           age(a.raised_ms) }}</time></a></template></section>
       <Deeds ref="deeds" :words="words" :lang="lang" :me="me" :people="people" @act="$emit('act', $event)" />
     </section>`,
-  props: { words: Object, lang: String, alert: Object, life: Array, sent: Array, similar: Object, names: Object,
+  props: { words: Object, lang: String, titles: Object, alert: Object, life: Array, sent: Array, similar: Object, names: Object,
     timezone: String, kinds: Object, me: String, may: Boolean, desk: Boolean, cases: Boolean,
     obeys: Boolean },
   computed: {

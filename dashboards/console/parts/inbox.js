@@ -91,7 +91,7 @@ export default {
         <footer><button>{{ words.got_it }}</button></footer></form></dialog>
     </section>`,
   props: { words: Object, lang: String, names: Object, timezone: String, kinds: Object, me: String, may: Boolean,
-    desk: Boolean },
+    desk: Boolean, titles: Object },
   data() {
     const asked = new URLSearchParams(location.search);
     const given = Object.keys(EMPTY).filter((key) => asked.get(key)).map((key) => [key, asked.get(key)]);

@@ -59,7 +59,7 @@ export default {
       <p v-if="!silences.length" class="cw-empty">{{ words.no_silences }}</p>
     </section>`,
   props: { words: Object, lang: String, timezone: String, silences: Array, known: Object, names: Object, kinds: Object,
-    me: String, may: Boolean, offset: Number },
+    me: String, may: Boolean, offset: Number, titles: Object },
   data: () => ({ open: false, form: { ...BLANK }, span: SPANS[1][1], spans: SPANS, parts: PARTS, from: "", until: "",
     severities: [...SEVERITIES].reverse(), by: "", why: "", error: "", busy: false, ended: false,
     fit: { total: 0, views: [] } }),
@@ -97,7 +97,8 @@ export default {
     },
     label(part, value) {
       const at = this.lang === "en" ? 1 : 0;
-      return part === "district" ? this.district(value) : part === "kind" ? (this.kinds[value]?.[at] ?? value) : value;
+      return part === "district" ? this.district(value) : part === "kind" ? (this.kinds[value]?.[at] ?? value)
+        : part === "rule" ? this.ruled(value) : value;
     },
     begin() {
       this.open = true;

@@ -35,9 +35,9 @@ export const wording = {
     reply({ code, detail }) {
       return [code && `HTTP ${code}`, detail?.replace(/^HTTP \d+: /, "")].filter(Boolean).join(" · ");
     },
-    // A rule in words; one that nobody has named here is shown as its id.
+    // What a rule is called; one without a title is shown by its id.
     ruled(rule) {
-      return this.words[`rule ${rule}`] ?? rule;
+      return this.titles?.[rule]?.[this.lang === "en" ? 1 : 0] ?? rule;
     },
     district(name) {
       return this.names?.[name]?.[this.lang === "en" ? 1 : 0] ?? name;
