@@ -85,7 +85,7 @@ class _Target(Row):
     format: Annotated[str, AfterValidator(_format)] = "citywarden"
     url: Annotated[str, AfterValidator(_url)]
     secret: str | None = None
-    secret_file: Path | None = None
+    secret_file: str | None = None
     language: Literal["zh-CN", "en"] | None = None
     min_severity: SeverityWord = "info"
     timeout_s: Annotated[float, Field(gt=0, le=60)] = 15.0
@@ -171,14 +171,14 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
 
     Raises ConfigurationError with every problem: file, line, key, what is wrong and what was expected.
     """
-    parsed, lines = parse_yaml(text, file, _File, partial(_between, Path(file).parent))
+    base, secrets = Path(file).parent, dict[str, str]()
+    parsed, lines = parse_yaml(text, file, _File, partial(_between, base, secrets))
     problems: list[Problem] = []
 
     def wrong(path: tuple[str | int, ...], what: str) -> None:
         problems.append(Problem(file, line_of(lines, path), key_of(path), what))
 
-    base = Path(file).parent
-    targets = [_target(row, i, wrong, (zone, language, link, base)) for i, row in enumerate(parsed.targets)]
+    targets = [_target(row, i, wrong, (zone, language, link, secrets)) for i, row in enumerate(parsed.targets)]
     if problems:
         raise ConfigurationError(problems)
     routes = Routes(targets, None if parsed.routes is None else [row.route for row in parsed.routes], zone)
@@ -189,11 +189,13 @@ def parse_routes(text: str, file: str, zone: tzinfo, language: str, link: str = 
     )
 
 
-def _between(base: Path, tree: object) -> list[tuple[tuple[str | int, ...], str]]:
-    """What is wrong between the parts, and between them and the files they name, however wrong the rest may be."""
+def _between(base: Path, secrets: dict[str, str], tree: object) -> list[tuple[tuple[str | int, ...], str]]:
+    """What is wrong between the parts, and between them and the files they name, however wrong the rest may be.
+    `secrets` gets what stands in those files.
+    """
     found: list[tuple[tuple[str | int, ...], str]] = []
     for i, row in enumerate(_rows(tree, "targets")):
-        if (what := _secret_file(base, row)) is not None:
+        if (what := _read_secret(base, secrets, row)) is not None:
             found.append((("targets", i, "secret_file"), what))
     names = [row.get("name") for row in _rows(tree, "targets")]
     known = [name for name in names if isinstance(name, str)]
@@ -210,14 +212,15 @@ def _between(base: Path, tree: object) -> list[tuple[tuple[str | int, ...], str]
     return found
 
 
-def _secret_file(base: Path, row: Mapping[str, object]) -> str | None:
+def _read_secret(base: Path, secrets: dict[str, str], row: Mapping[str, object]) -> str | None:
+    """What is wrong with a target's file, None: it is in `secrets` now, or there is none."""
     file = row.get("secret_file")
     if not isinstance(file, str):
         return None
     if row.get("secret") is not None:
         return "both `secret` and `secret_file` are given, expected one of them"
     try:
-        (base / file).read_text()
+        secrets[file] = (base / file).read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
         return f"`{file}` cannot be read ({why}), expected a file with the secret"
@@ -230,10 +233,13 @@ def _rows(tree: object, key: str) -> list[dict[str, object]]:
 
 
 def _target(
-    row: _Target, i: int, wrong: Callable[[tuple[str | int, ...], str], None], ours: tuple[tzinfo, str, str, Path]
+    row: _Target,
+    i: int,
+    wrong: Callable[[tuple[str | int, ...], str], None],
+    ours: tuple[tzinfo, str, str, Mapping[str, str]],
 ) -> Target:
-    zone, language, link, base = ours
-    secret = row.secret if row.secret_file is None else (base / row.secret_file).read_text().strip()
+    zone, language, link, secrets = ours
+    secret = row.secret if row.secret_file is None else secrets[row.secret_file]
     target = Target(
         row.name,
         row.url,
