@@ -12,21 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.parts.pages import write_block
-from tests.brokers import MOSQUITTO
+from bench.parts.programs import demand
 from tests.faults.harness import Outcome, endure
 from tests.faults.table import TABLE
-from tests.influx import HOW, find_influxd
-from tests.postgres import HOW as HOW_POSTGRES
-from tests.postgres import find_binaries
-
-
-def missing() -> str | None:
-    """What has to be installed first."""
-    if MOSQUITTO is None:
-        return "needs Mosquitto: apt-get install mosquitto"
-    if find_influxd() is None:
-        return HOW
-    return None if find_binaries() is not None else HOW_POSTGRES
 
 
 def line(outcome: Outcome) -> str:
@@ -75,8 +63,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="seconds a fault, not minutes; some of it is a test")
     parser.add_argument("--only", action="append", default=[], choices=[fault.name for fault in TABLE])
     given = parser.parse_args()
-    if why := missing():
-        sys.exit(why)
+    demand(with_postgres=True)
     outcomes = asyncio.run(run(given.only, given.short))
     shown = "\n".join([HEAD, *map(line, outcomes)])
     print(shown, file=sys.stderr if given.json else sys.stdout)

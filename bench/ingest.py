@@ -25,12 +25,13 @@ import uvloop
 from bench.parts import telegraf
 from bench.parts.broker import FastPublisher, Gate, make_old_session, make_session
 from bench.parts.process import SAMPLE_S, BenchError, Meter, consumer, says, server
+from bench.parts.programs import demand
 from bench.parts.traffic import PROBE_FIELDS, TENANT, Spoken, register, speak, town
 from citywarden.cli.running import wall_ms
 from citywarden.settings import load
 from fleet.city import City
-from tests.brokers import MOSQUITTO, Mosquitto
-from tests.influx import HOW, Influxd, find_influxd, influxd
+from tests.brokers import Mosquitto
+from tests.influx import Influxd, influxd
 
 CLIENT_ID = "bench-citywarden"
 COUNT_S = 0.1
@@ -219,8 +220,7 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=1)
     given = parser.parse_args()
-    if MOSQUITTO is None or find_influxd() is None:
-        sys.exit("needs Mosquitto: apt-get install mosquitto" if MOSQUITTO is None else HOW)
+    demand()
     program = telegraf.find_telegraf()
     found = []
     say = sys.stderr if given.json else sys.stdout

@@ -25,11 +25,12 @@ import uvloop
 
 from bench.parts.broker import FastPublisher
 from bench.parts.process import BenchError, Meter, consumer, says, server
+from bench.parts.programs import demand
 from bench.parts.traffic import TENANT, Spoken, register, speak, town
 from citywarden.cli.running import wall_ms
 from citywarden.model.device import Device
 from citywarden.settings import load
-from tests.brokers import MOSQUITTO, Mosquitto, free_port
+from tests.brokers import Mosquitto, free_port
 
 WARM_UP_S, COOL_DOWN_S = 4, 5
 START_S = 20
@@ -181,8 +182,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--devices", type=int, default=1000)
     given = parser.parse_args()
-    if MOSQUITTO is None:
-        sys.exit("needs Mosquitto: apt-get install mosquitto")
+    demand(with_influxd=False)
     wanted = Load(given.rate, given.alerts, given.seconds, given.devices)
     away = f'[store]\nurl = "influxdb://127.0.0.1:{free_port()}/city/away"\ntoken = "none"\n'
     found = {}

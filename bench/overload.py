@@ -33,15 +33,15 @@ import psutil
 from bench.parts.broker import WINDOW, FastPublisher
 from bench.parts.overloadpage import table
 from bench.parts.pages import write_block
+from bench.parts.programs import demand
 from bench.parts.watching import Seen, look, watch
 from citywarden.cli.running import wall_ms
 from citywarden.model.device import Device
-from tests.brokers import MOSQUITTO, Mosquitto
+from tests.brokers import Mosquitto
 from tests.faults.children import Influx, Server
 from tests.faults.dispatcher import Dispatcher
 from tests.faults.flood import Lamps, deaf_listener, figures, flooded
 from tests.faults.traffic import TENANT
-from tests.influx import HOW, find_influxd
 
 LAMPS = 1000
 LEAKS = 100
@@ -270,8 +270,7 @@ def main() -> None:
     parser.add_argument("--log-mb", type=int, default=16, help="the log's bound (default %(default)s)")
     parser.add_argument("--nice", type=int, default=10, help="priority of the server (default %(default)s)")
     given = parser.parse_args()
-    if MOSQUITTO is None or find_influxd() is None:
-        sys.exit("needs Mosquitto: apt-get install mosquitto" if MOSQUITTO is None else HOW)
+    demand()
     result = asyncio.run(run(Wanted(given.times, given.seconds, given.messages, given.log_mb, given.nice)))
     shown = table(result)
     print(shown, file=sys.stderr if given.json else sys.stdout)

@@ -9,9 +9,7 @@ from bench.growth import Grown, Poured, heard, row, sizes, summary
 from bench.parts.broker import FastPublisher, Gate, make_session
 from bench.parts.process import BenchError
 from bench.parts.traffic import Spoken
-from citywarden.cli.running import wall_ms
-from ingest.subscription import Subscription
-from ingest.wire import Connection
+from tests.bench.subscribers import subscribed
 from tests.brokers import mosquitto, needs_mosquitto
 
 
@@ -56,13 +54,7 @@ async def test_a_gate_that_is_closed_again_holds_what_comes_then(tmp_path: Path)
     async with mosquitto(tmp_path) as broker:
         await make_session(broker.endpoint, "one")
         async with Gate(broker.endpoint) as gate, asyncio.timeout(20):
-            subscription = Subscription(gate.endpoint, "one")
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(subscription, wall_ms), gate.endpoint.host, gate.endpoint.port
-            )
-            await connection.log_in()
-            connection.subscribe()
-            await connection.subscribed()
+            connection = await subscribed(gate.endpoint, "one")
             topics: list[str] = []
             for lot in range(2):
                 sent = [f"city/t/gas/g/{lot}-{i}" for i in range(300)]

@@ -9,9 +9,7 @@ import pytest
 from bench.ingest import Cost, summary
 from bench.parts.broker import FastPublisher, Frames, Gate, make_session
 from bench.parts.traffic import PROBE_FIELDS, speak, town
-from citywarden.cli.running import wall_ms
-from ingest.subscription import Subscription
-from ingest.wire import Connection
+from tests.bench.subscribers import subscribed
 from tests.brokers import mosquitto, needs_mosquitto
 
 NOW_MS = 1_795_392_000_000
@@ -59,13 +57,7 @@ async def test_a_closed_gate_lets_in_and_holds_back(tmp_path: Path) -> None:
         async with FastPublisher(broker.endpoint) as publisher:
             await publisher.fill([(f"city/t/gas/g/{i}", b"x") for i in range(2500)])
         async with Gate(broker.endpoint) as gate, asyncio.timeout(60):
-            subscription = Subscription(gate.endpoint, "one")
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(subscription, wall_ms), gate.endpoint.host, gate.endpoint.port
-            )
-            await connection.log_in()
-            connection.subscribe()
-            await connection.subscribed()
+            connection = await subscribed(gate.endpoint, "one")
             assert connection.take() == ([], [])
             gate.release()
             topics: list[str] = []

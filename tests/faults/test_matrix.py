@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 
-from bench.faults import line, missing, plain
+from bench.faults import line, plain
+from bench.parts.programs import missing
 from tests.faults.harness import Outcome, endure
 from tests.faults.ledger import Count, count
 from tests.faults.table import TABLE
 from tests.faults.traffic import Mark
 
-WHY = missing()
+WHY = missing(with_postgres=True)
 NAMES = ("server-killed", "broker-killed", "influx-reset", "influx-422", "database-killed")
 CHOSEN = [fault for fault in TABLE if fault.name in NAMES]
 
