@@ -16,7 +16,7 @@ from tests.brokers import mosquitto, needs_mosquitto
 def grown(devices: int, later_us: float, lost: int = 0) -> Grown:
     first = Poured(devices, 0, 0.05, 1.0)
     later = Poured(1000, lost, later_us / 1000, 2.0)
-    return Grown(devices, devices // 18, devices // 2, 3.14159, 60.0, 200.04, 250.06, first, later)
+    return Grown(devices, devices // 18, devices // 2, 3.14159, 60.0, 200.04, 250.06, 17.0, first, later)
 
 
 def test_growth_is_the_largest_by_the_smallest_and_losses_add_up() -> None:
@@ -25,12 +25,12 @@ def test_growth_is_the_largest_by_the_smallest_and_losses_add_up() -> None:
     assert found["lost"] == 3
     assert found["sizes"][0] == {  # type: ignore[index]
         "devices": 1000, "vehicles": 55, "tasks": 500, "start_s": 3.1, "late_s": 60.0, "idle_mb": 200.0,
-        "peak_mb": 250.1, "first_us": 50.0, "later_us": 20.0, "lost": 0,
+        "peak_mb": 250.1, "waiting_ms": 17.0, "first_us": 50.0, "later_us": 20.0, "lost": 0,
     }  # fmt: skip
 
 
 def test_a_row_names_the_load() -> None:
-    assert " ".join(row(grown(1000, 20.0), 7.25).split()) == "1,000 55 500 3.1 60 200 250 50.0 20.0 0 7.2"
+    assert " ".join(row(grown(1000, 20.0), 7.25).split()) == "1,000 55 500 3.1 60 200 250 17 50.0 20.0 0 7.2"
 
 
 def test_sizes_are_ascending_and_checked() -> None:
