@@ -1,5 +1,6 @@
 """Geometry of a plan file: GeoJSON coordinates checked and brought to WGS-84."""
 
+import marshal
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,24 +14,37 @@ from fleet.properties import Findings
 
 MIN_LENGTH_M = 1.0
 """A shorter part is no road."""
+_PLAIN = 2
+"""The version of `marshal` that writes equal values as equal bytes, and 1, 1.0 and true as different ones."""
 _NEAR_DEG, _FAR_DEG = 1.0, 10.0
 
 
 class Shapes:
     """Reads coordinates given in one datum; problems go to the feature's findings.
 
-    Lines that are the same are one object: a road is driven by many tasks.
+    Roads, lines and positions that are the same are one object: a road is driven by many tasks, and it shares its
+    corners with others.
     """
 
     def __init__(self, crs: str) -> None:
         self._crs = crs
+        self._roads: dict[bytes, tuple[Coordinates, ...]] = {}
         self._known: dict[bytes, Coordinates] = {}
+        self._corners: dict[tuple[float, float], tuple[float, float]] = {}
 
     def lines(self, parts: object, found: Findings) -> tuple[Coordinates, ...]:
         """The parts of a road, in driving order, without repeated vertices; empty when something is wrong."""
         if not isinstance(parts, list) or not parts:
             found.wrong("geometry.coordinates", None, "at least one line of two or more positions")
             return ()
+        text = marshal.dumps(parts, _PLAIN)
+        if (known := self._roads.get(text)) is not None:
+            return known
+        if road := self._read(parts, found):
+            self._roads[text] = road
+        return road
+
+    def _read(self, parts: list[object], found: Findings) -> tuple[Coordinates, ...]:
         lines = []
         for i, part in enumerate(parts):
             at = f"geometry.coordinates[{i}]" if len(parts) > 1 else "geometry.coordinates"
@@ -39,11 +53,13 @@ class Shapes:
             step = distance_m(points[:-1, 1], points[:-1, 0], points[1:, 1], points[1:, 0])
             points = points[np.append(True, step > 0)]
             if len(points) < 2 or step.sum() < MIN_LENGTH_M:
-                found.wrong(at, f"{len(part)} positions, {step.sum():.2f} m", f"a road of at least {MIN_LENGTH_M:g} m")
+                found.wrong(
+                    at, f"{len(step) + 1} positions, {step.sum():.2f} m", f"a road of at least {MIN_LENGTH_M:g} m"
+                )
                 continue
             key = points.tobytes()
             if (line := self._known.get(key)) is None:
-                line = self._known[key] = _pairs(points)
+                line = self._known[key] = tuple(self._corners.setdefault(at, at) for at in _pairs(points))
             lines.append(line)
         return tuple(lines) if len(lines) == len(parts) else ()
 

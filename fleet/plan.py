@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from citywarden.coordinates import CRS
@@ -10,7 +9,7 @@ from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.model.work import Zone
 from fleet.features import open_collection
 from fleet.lines import Shapes, check_neighbours
-from fleet.properties import Findings, read_task, read_zone
+from fleet.properties import Common, Findings, read_task, read_zone
 from fleet.schedule import Plan, TaskTemplate
 
 __all__ = ["Plan", "parse_plan"]
@@ -34,21 +33,20 @@ def parse_plan(text: str, file: str, timezone: ZoneInfo = SHANGHAI, tenant: str 
         crs = "wgs84"
     if document.get("type") != "FeatureCollection":
         raise ConfigurationError([Problem(file, None, "type", _FEATURES)])
-    shapes = Shapes(str(crs))
+    shapes, common = Shapes(str(crs)), Common(tenant, str(crs), timezone)
     templates: dict[str, tuple[int, TaskTemplate]] = {}
     zones: list[Zone] = []
     warnings: list[Problem] = []
     for i, feature in enumerate(features):
         found = Findings(file, f"features[{i}]", problems, warnings)
-        made = _feature(feature, found, shapes)
+        made = _feature(feature, found, shapes, common)
         if isinstance(made, Zone):
             zones.append(made)
         elif made is not None:
             if (twin := templates.get(made.task.id)) is not None:
                 found.wrong("task", made.task.id, f"a task of its own; features[{twin[0]}] has it already")
             else:
-                task = replace(made.task, tenant=tenant, crs=str(crs))
-                templates[task.id] = (i, replace(made, task=task))
+                templates[made.task.id] = (i, made)
     check_neighbours({i: t.task.lines for i, t in templates.values()}, file, problems)
     if problems:
         more = len(problems) - _MAX_PROBLEMS
@@ -69,7 +67,7 @@ def _load(text: str, file: str) -> tuple[Mapping[str, object], Iterator[object]]
     return found
 
 
-def _feature(feature: object, found: Findings, shapes: Shapes) -> TaskTemplate | Zone | None:
+def _feature(feature: object, found: Findings, shapes: Shapes, common: Common) -> TaskTemplate | Zone | None:
     if not isinstance(feature, dict) or not isinstance(geometry := feature.get("geometry"), dict):
         found.wrong("geometry", None, "a feature with a geometry")
         return None
@@ -80,7 +78,7 @@ def _feature(feature: object, found: Findings, shapes: Shapes) -> TaskTemplate |
     if kind in ("LineString", "MultiLineString"):
         parts = [coordinates] if kind == "LineString" else coordinates
         lines = shapes.lines(parts, found)
-        return read_task(properties, lines, found)
+        return read_task(properties, lines, common, found)
     if kind in ("Polygon", "MultiPolygon"):
         if kind == "MultiPolygon":
             found.wrong("geometry.type", kind, "one Polygon per feature")

@@ -2,20 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from difflib import get_close_matches
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from citywarden.model.errors import Problem
 from citywarden.model.work import Coordinates, Operation, Task, Zone, ZoneKind
-from fleet.schedule import DailyWindow, FixedWindow, TaskTemplate
+from fleet.schedule import DailyWindow, TaskTemplate, local_day
 
+T = TypeVar("T")
 TASK_KEYS = (
     "task", "name", "vehicle", "operation", "window", "timezone", "passes", "min_duration_min", "min_coverage_pct",
     "buffer_m", "speed_band_kmh", "bidirectional",
 )  # fmt: skip
 ZONE_KEYS = ("zone", "name")
+OPERATIONS = {str(operation): operation for operation in Operation}
+UNDATED = date(1970, 1, 1)
 _DAILY = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})")
 _MAX_WINDOW_MS = 48 * 3_600_000
 _WINDOW = "`2026-11-22T06:00+08:00/2026-11-22T07:00+08:00` or daily `22:00-05:00`"
@@ -45,7 +49,26 @@ class Findings:
                     self.warnings.append(Problem(self.file, None, f"{self.place}.{key}", "not a known key; ignored"))
 
 
-def read_task(keys: Mapping[str, object], lines: tuple[Coordinates, ...], found: Findings) -> TaskTemplate | None:
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What all tasks of a plan have in common; `timezone` says on which day a window starts.
+
+    Values that are equal are one object: a province's plan says the same few things a hundred thousand times.
+    """
+
+    tenant: str
+    crs: str
+    timezone: ZoneInfo
+    _said: dict[tuple[type, object], object] = field(default_factory=dict)
+
+    def one(self, value: T) -> T:
+        """The first value that was equal to this one."""
+        return self._said.setdefault((type(value), value), value)  # type: ignore[return-value]
+
+
+def read_task(
+    keys: Mapping[str, object], lines: tuple[Coordinates, ...], common: Common, found: Findings
+) -> TaskTemplate | None:
     """A planned road, or None when something is wrong with it."""
     if isinstance(task := keys.get("task"), str) and task:
         found = Findings(found.file, f"{found.place} ({task})", found.problems, found.warnings)
@@ -53,9 +76,8 @@ def read_task(keys: Mapping[str, object], lines: tuple[Coordinates, ...], found:
     found.unknown(keys, TASK_KEYS)
     name = _text(keys, "task", found)
     vehicle = _text(keys, "vehicle", found)
-    words = [str(o) for o in Operation]
-    if (operation := keys.get("operation")) not in words:
-        found.wrong("operation", operation or "nothing", f"one of {', '.join(words)}")
+    if not isinstance(operation := keys.get("operation"), str) or operation not in OPERATIONS:
+        found.wrong("operation", operation or "nothing", f"one of {', '.join(OPERATIONS)}")
     window = _window(keys, found)
     passes = _number(keys, "passes", (1, 100), found)
     if passes is not None and passes != int(passes):
@@ -69,16 +91,20 @@ def read_task(keys: Mapping[str, object], lines: tuple[Coordinates, ...], found:
         found.wrong("bidirectional", both, "true or false")
     if len(found.problems) > before or not lines or window is None:
         return None
-    title = str(keys.get("name") or name)
+    daily = window if isinstance(window, DailyWindow) else None
+    start_ms, end_ms = (0, 0) if isinstance(window, DailyWindow) else window
+    title, one = str(keys.get("name") or name), common.one
     return TaskTemplate(
         Task(
-            id=name, name=title, vehicle=vehicle, operation=Operation(str(operation)), lines=lines,
-            start_ms=0, end_ms=0, day=date(1970, 1, 1), passes=int(passes or 1),
-            min_duration_s=None if minutes is None else minutes * 60,
-            min_coverage_pct=95.0 if coverage is None else coverage,
-            buffer_m=15.0 if buffer_m is None else buffer_m, speed_band_kmh=band, bidirectional=bool(both),
+            id=name, name=name if title == name else one(title), vehicle=one(vehicle),
+            operation=OPERATIONS[str(operation)], lines=lines, start_ms=start_ms, end_ms=end_ms,
+            day=UNDATED if daily else one(local_day(start_ms, common.timezone)), tenant=common.tenant,
+            passes=int(passes or 1), min_duration_s=None if minutes is None else one(minutes * 60),
+            min_coverage_pct=95.0 if coverage is None else one(coverage),
+            buffer_m=15.0 if buffer_m is None else one(buffer_m), speed_band_kmh=one(band), bidirectional=bool(both),
+            crs=common.crs,
         ),
-        window,
+        daily,
     )  # fmt: skip
 
 
@@ -122,7 +148,8 @@ def _band(keys: Mapping[str, object], found: Findings) -> tuple[float, float] | 
     return None
 
 
-def _window(keys: Mapping[str, object], found: Findings) -> DailyWindow | FixedWindow | None:
+def _window(keys: Mapping[str, object], found: Findings) -> DailyWindow | tuple[int, int] | None:
+    """A daily window, or start and end in ms of one that happens once."""
     zone: ZoneInfo | None = None
     if (name := keys.get("timezone")) is not None:
         try:
@@ -146,7 +173,7 @@ def _window(keys: Mapping[str, object], found: Findings) -> DailyWindow | FixedW
     return _fixed(value, found)
 
 
-def _fixed(value: str, found: Findings) -> FixedWindow | None:
+def _fixed(value: str, found: Findings) -> tuple[int, int] | None:
     try:
         start, end = (datetime.fromisoformat(part.strip()) for part in value.split("/"))
     except ValueError:
@@ -162,7 +189,7 @@ def _fixed(value: str, found: Findings) -> FixedWindow | None:
     if end_ms - start_ms > _MAX_WINDOW_MS:
         found.wrong("window", value, "a window of at most 48 hours")
         return None
-    return FixedWindow(start_ms, end_ms)
+    return start_ms, end_ms
 
 
 def _short(value: object) -> str:

@@ -30,31 +30,23 @@ class DailyWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedWindow:
-    """A window that happens once. Both ends in ms since 1970 UTC."""
-
-    start_ms: int
-    end_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class TaskTemplate:
-    """A planned road: `task` with everything but its times, and the window that gives them."""
+    """A planned road: `task` with everything but its times, and the daily window that gives them. `window` None: the
+    task happens once and has its times, so that one object serves wherever it is asked for.
+    """
 
     task: Task
-    window: DailyWindow | FixedWindow
+    window: DailyWindow | None = None
 
     def on(self, day: date, default: ZoneInfo) -> Task | None:
         """The task whose window starts on that local day, or None."""
-        if isinstance(self.window, DailyWindow):
-            start_ms, end_ms = self.window.on(day, default)
-            if end_ms <= start_ms:
-                return None
-            name = f"{self.task.id}@{day.isoformat()}"
-            return replace(self.task, id=name, start_ms=start_ms, end_ms=end_ms, day=day)
-        if _local_day(self.window.start_ms, default) != day:
+        if self.window is None:
+            return self.task if self.task.day == day else None
+        start_ms, end_ms = self.window.on(day, default)
+        if end_ms <= start_ms:
             return None
-        return replace(self.task, start_ms=self.window.start_ms, end_ms=self.window.end_ms, day=day)
+        name = f"{self.task.id}@{day.isoformat()}"
+        return replace(self.task, id=name, start_ms=start_ms, end_ms=end_ms, day=day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +71,7 @@ class Plan:
     @property
     def fixed(self) -> tuple[Task, ...]:
         """Tasks with a window of their own date, whenever that is."""
-        windows = ((t, t.window) for t in self.templates)
-        found = (
-            t.on(_local_day(w.start_ms, self.timezone), self.timezone) for t, w in windows if isinstance(w, FixedWindow)
-        )
-        return tuple(task for task in found if task is not None)
+        return tuple(template.task for template in self.templates if template.window is None)
 
 
 def _start(task: Task) -> int:
@@ -95,12 +83,13 @@ def _instant(day: date, minutes: int, zone: ZoneInfo) -> int:
     return round(local.timestamp() * 1000)
 
 
-def _local_day(at_ms: int, zone: ZoneInfo) -> date:
+def local_day(at_ms: int, zone: ZoneInfo) -> date:
+    """The day it is there, `at_ms` since 1970 UTC."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).date()
 
 
 def _days(start_ms: int, end_ms: int, zone: ZoneInfo) -> Iterator[date]:
-    day, last = _local_day(start_ms, zone), _local_day(end_ms, zone)
+    day, last = local_day(start_ms, zone), local_day(end_ms, zone)
     while day <= last:
         yield day
         day += timedelta(days=1)

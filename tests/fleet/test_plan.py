@@ -180,6 +180,36 @@ def test_what_is_no_plan_is_one_clear_line(text: str) -> None:
     assert len(caught.value.problems) == 1
 
 
+def test_what_is_equal_is_one_object() -> None:
+    """A province's plan says the same few things a hundred thousand times."""
+    once = "2026-11-22T06:00+08:00/2026-11-22T07:00+08:00"
+    other = [ROAD[0], [114.05, 22.56]]
+    one, two, three = plan(
+        road(window=once, name="Road 1", min_duration_min=30),
+        road(window=once, name="Road 1", min_duration_min=30, task="T2"),
+        road(other, window=once, task="T3"),
+    ).fixed
+    assert one.lines is two.lines
+    assert one.lines[0][0] is three.lines[0][0]
+    assert one.vehicle is two.vehicle
+    assert one.name is two.name
+    assert one.min_duration_s is two.min_duration_s
+    assert one.day is two.day
+
+
+def test_a_task_that_happens_once_is_the_same_object_wherever_it_is_asked_for() -> None:
+    read = plan(road(window="2026-11-22T06:00+08:00/2026-11-22T07:00+08:00"))
+    (task,) = read.fixed
+    assert read.tasks_on(date(2026, 11, 22))[0] is task
+    assert read.tasks_between(task.start_ms, task.end_ms)[0] is task
+
+
+@pytest.mark.parametrize("odd", [[True, 22.54], ["114.05", 22.54], [None, 22.54]])
+def test_a_road_that_equals_one_known_but_for_its_types_is_still_refused(odd: list[object]) -> None:
+    good = [[1, 22.54], [114.05, 22.54]]
+    assert len(problems(road(good), road([odd, good[1]], task="T2"))) == 1
+
+
 def test_keys_nobody_reads_are_warned_about() -> None:
     read = plan(road(stroke="#f00"))
     assert [str(warning) for warning in read.warnings] == [
