@@ -1,6 +1,7 @@
 """What the pages and the API read from. The console knows these shapes only; `citywarden.serve` fills them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -15,12 +16,12 @@ from citywarden.model.command import State as CommandState
 from citywarden.model.credential import Credential
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.dispatch import AlertDeed, AlertEvent, Inspection, Measures, Sending, SilenceNote, TargetHealth
-from citywarden.model.identity import Identity
+from citywarden.model.identity import Identity, Intent
 from citywarden.model.kind import Kinds
 from citywarden.model.message import DeadLetter
 from citywarden.model.page import Page
-from citywarden.model.work import Task, TaskReport, TrackPoint, Zone
 from citywarden.model.ruling import RuleCard
+from citywarden.model.work import Task, TaskReport, TrackPoint, Zone
 from citywarden.store.contract import Store
 from dashboards.gate import Access
 
@@ -115,9 +116,9 @@ class Directory(Protocol):
 
     async def find(self, kind: str | None, tenant: str | None, limit: int, cursor: str | None) -> Page[Device]: ...
     async def get(self, key: DeviceKey) -> Device: ...
-
     async def count(self, tenant: str | None) -> Mapping[str, int]:
         """How many are in use (not disabled), by kind."""
+
 
 class Enrolment(Protocol):
     """Devices, their credentials and their rights at the broker. Raises NotFound, CitywardenError."""
@@ -164,19 +165,22 @@ class Commands(Protocol):
 class Audit(Protocol):
     """The record of changes."""
 
-    async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None: ...
-    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
-        """An entry for each subject, all or none."""
+    def doing(
+        self, who: Identity, action: str, subjects: Sequence[str], detail: str = ""
+    ) -> AbstractAsyncContextManager[Intent]:
+        """Around a change: it is written down before, and its outcome after, an entry for each subject. Nothing is
+        entered where the block raises a CitywardenError: nothing has changed then. Raises Unavailable.
+        """
 
 
 class Unrecorded:
     """An audit that keeps nothing, for parts shown on their own."""
 
-    async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
-        return None
-
-    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
-        return None
+    @asynccontextmanager
+    async def doing(
+        self, who: Identity, action: str, subjects: Sequence[str], detail: str = ""
+    ) -> AsyncIterator[Intent]:
+        yield Intent(action, [*subjects], detail)
 
 
 UNRECORDED = Unrecorded()

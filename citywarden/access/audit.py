@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, delete, func, insert, or_, select
 from sqlalchemy.engine import RowMapping
@@ -16,6 +17,7 @@ from citywarden.model.identity import AuditNote
 from citywarden.model.page import Page
 from citywarden.model.wire import timestamp
 
+R = TypeVar("R")
 START = "0" * 64
 """What the first entry follows."""
 TRIES = 50
@@ -33,34 +35,30 @@ def digest_of(previous: str, note: AuditNote) -> str:
 
 def append(engine: Engine, note: AuditNote) -> AuditEntry:
     """Add a note at the end, whoever else is writing. Raises Unavailable when the database does not take it."""
-    return append_all(engine, [note])[0]
+    return writing(engine, lambda connection: add(connection, [note]))[0]
 
 
-def append_all(engine: Engine, notes: Sequence[AuditNote]) -> list[AuditEntry]:
-    """Add notes at the end, one after the other, all of them or none. Raises Unavailable."""
-    cleaned = [_cleaned(note) for note in notes]
+def writing(engine: Engine, work: Callable[[Connection], R]) -> R:
+    """Work that ends with `add`, in one transaction: done again from the start when another writer of the record was
+    first. Raises Unavailable when the database does not take it.
+    """
     for _ in range(TRIES):
         try:
             with engine.begin() as connection:
-                return add(connection, cleaned)
+                return work(connection)
         except IntegrityError:
             continue
         except SQLAlchemyError as error:
-            raise Unavailable(f"the audit cannot be written: {error.__cause__ or error}") from None
+            raise Unavailable(f"the database does not answer: {error.__cause__ or error}") from None
     raise Unavailable("the audit cannot be written: too many writers")
 
 
 def add(connection: Connection, notes: Sequence[AuditNote]) -> list[AuditEntry]:
     """The same within a transaction. Raises IntegrityError when another writer was first."""
     previous, entries = _head(connection), list[AuditEntry]()
-    for note in notes:
+    for note in map(cleaned, notes):
         digest = digest_of(previous, note)
-        made = connection.execute(
-            insert(_t).values(
-                at_ms=note.at_ms, by=note.by, tenant=note.tenant, action=note.action, subject=note.subject,
-                detail=note.detail, source=note.source, previous=previous, digest=digest,
-            )
-        )  # fmt: skip
+        made = connection.execute(insert(_t).values(**row_of(note), previous=previous, digest=digest))
         key = made.inserted_primary_key
         assert key is not None
         entries.append(AuditEntry(int(key[0]), note, previous, digest))
@@ -139,17 +137,30 @@ def verify(connection: Connection, noted: Sequence[Head] = ()) -> Chain:
 
 def entry_of(row: RowMapping) -> AuditEntry:
     """A row as an entry."""
-    note = AuditNote(
+    return AuditEntry(row["number"], note_in(row), row["previous"], row["digest"])
+
+
+def note_in(row: RowMapping) -> AuditNote:
+    """What a row says of a change."""
+    return AuditNote(
         row["at_ms"], row["by"], row["tenant"], row["action"], row["subject"], row["detail"], row["source"]
     )
-    return AuditEntry(row["number"], note, row["previous"], row["digest"])
+
+
+def row_of(note: AuditNote) -> dict[str, object]:
+    """What a note is in a row."""
+    return {
+        "at_ms": note.at_ms, "by": note.by, "tenant": note.tenant, "action": note.action, "subject": note.subject,
+        "detail": note.detail, "source": note.source,
+    }  # fmt: skip
 
 
 def _head(connection: Connection) -> str:
     return connection.scalar(select(_t.c.digest).order_by(_t.c.number.desc()).limit(1)) or START
 
 
-def _cleaned(note: AuditNote) -> AuditNote:
+def cleaned(note: AuditNote) -> AuditNote:
+    """The note as every database takes it, and no longer than an entry may be."""
     return replace(
         note,
         by=_clean(note.by, 200),

@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from citywarden.access import audit, sessions, tokens, tries, users
+from citywarden.access import audit, intentions, sessions, tokens, tries, users
 from citywarden.access.heads import Heads
 from citywarden.access.passwords import Passwords, generate, weakness
 from citywarden.access.sessions import Terms
@@ -26,7 +26,7 @@ from citywarden.model.access import (
     Visit,
 )
 from citywarden.model.errors import CitywardenError, NotFound, Unavailable
-from citywarden.model.identity import AuditNote, Identity
+from citywarden.model.identity import AuditNote, Identity, note_of
 from citywarden.model.page import Page
 
 R = TypeVar("R")
@@ -72,17 +72,21 @@ class Desk:
         given = generate() if new.password is None else new.password
         _check(given, new.name)
         kept, once = self.passwords.hash(given), new.password is None
-        user = self._do(lambda c: users.add(c, new, kept, once, who.name, now_ms))
-        said = f"role {user.role}, tenant {user.tenant or 'every'}{f', unit {user.unit}' if user.unit else ''}"
-        self.note(who, "user.add", user.name, said, now_ms)
-        return user, given if once else None
+
+        def work(connection: Connection) -> User:
+            user = users.add(connection, new, kept, once, who.name, now_ms)
+            said = f"role {user.role}, tenant {user.tenant or 'every'}{f', unit {user.unit}' if user.unit else ''}"
+            _record(connection, who, "user.add", user.name, said, now_ms)
+            return user
+
+        return self._change(work), given if once else None
 
     def change_user(self, who: Identity, name: str, change: UserChange, now_ms: int) -> User:
         """Change role, tenant, unit or whether the user may come in; that ends the user's sessions."""
         if change.unit is not None:
             change = replace(change, unit=self._unit_of(change.unit))
 
-        def work(connection: Connection) -> tuple[User, dict[str, object]]:
+        def work(connection: Connection) -> User:
             before = _managed(connection, who, name)
             wanted = users.changed(before, change)
             after = replace(before, role=change.role or before.role)
@@ -90,15 +94,14 @@ class Desk:
             users.check_manages(who, after.role, tenant)
             users.check_tenant(tenant)
             users.check_unit(before.unit if change.unit is None else change.unit, after.role)
+            user = users.apply(connection, name, wanted)
             if wanted:
                 sessions.end_of_user(connection, name)
-            return users.apply(connection, name, wanted), wanted
+                said = ", ".join(f"{column} {_told(column, value)}" for column, value in wanted.items())
+                _record(connection, who, "user.change", name, said, now_ms)
+            return user
 
-        user, wanted = self._do(work)
-        if wanted:
-            said = ", ".join(f"{column} {_told(column, value)}" for column, value in wanted.items())
-            self.note(who, "user.change", name, said, now_ms)
-        return user
+        return self._change(work)
 
     def remove_user(self, who: Identity, name: str, now_ms: int) -> None:
         """Take a user away, and every session; what the user did stays in the record."""
@@ -107,9 +110,9 @@ class Desk:
             _managed(connection, who, name)
             sessions.end_of_user(connection, name)
             users.remove(connection, name)
+            _record(connection, who, "user.remove", name, "", now_ms)
 
-        self._do(work)
-        self.note(who, "user.remove", name, "", now_ms)
+        self._change(work)
 
     def reset_password(self, who: Identity, name: str, password: str | None, now_ms: int) -> str | None:
         """Give a user a password (returned when it was generated) that has to be changed; ends every session."""
@@ -121,9 +124,9 @@ class Desk:
             _managed(connection, who, name)
             users.set_password(connection, name, kept, once=True)
             sessions.end_of_user(connection, name)
+            _record(connection, who, "user.password", name, "reset", now_ms)
 
-        self._do(work)
-        self.note(who, "user.password", name, "reset", now_ms)
+        self._change(work)
         return given if password is None else None
 
     # passwords and sessions of oneself
@@ -147,11 +150,11 @@ class Desk:
             sessions.sweep(connection, now_ms, self.terms)
             users.note_login(connection, name, now_ms)
             user = users.get(connection, name)
-            return user, sessions.begin(connection, name, address, agent, now_ms, self.terms)
+            cookie = sessions.begin(connection, name, address, agent, now_ms, self.terms)
+            _record(connection, replace(user.identity, source=address), "login", name, "", now_ms)
+            return user, cookie
 
-        user, cookie = self._do(work)
-        self.note(replace(user.identity, source=address), "login", name, "", now_ms)
-        return user, cookie
+        return self._change(work)
 
     def rehash(self, name: str, password: str) -> None:
         """Keep a password with as much work as is usual now."""
@@ -171,9 +174,9 @@ class Desk:
         def work(connection: Connection) -> None:
             users.set_password(connection, name, kept, once=False)
             sessions.end_of_user(connection, name, keep=visit.session)
+            _record(connection, visit.who, "user.password", name, "changed", now_ms)
 
-        self._do(work)
-        self.note(visit.who, "user.password", name, "changed", now_ms)
+        self._change(work)
 
     def visit(self, cookie: str, now_ms: int) -> Visit | None:
         """Whose session a cookie opens."""
@@ -186,18 +189,26 @@ class Desk:
 
     def logout(self, visit: Visit, now_ms: int, everywhere: bool = False) -> None:
         name = visit.user.name
-        if everywhere:
-            self._do(lambda c: sessions.end_of_user(c, name))
-        else:
-            self._do(lambda c: sessions.end(c, visit.session))
-        self.note(visit.who, "logout", name, "everywhere" if everywhere else "", now_ms)
+
+        def work(connection: Connection) -> None:
+            if everywhere:
+                sessions.end_of_user(connection, name)
+            else:
+                sessions.end(connection, visit.session)
+            _record(connection, visit.who, "logout", name, "everywhere" if everywhere else "", now_ms)
+
+        self._change(work)
 
     def end_session(self, visit: Visit, shown: str, now_ms: int) -> None:
         """End one of one's own sessions, by its id for people. Raises NotFound."""
         name = visit.user.name
-        if not shown or not self._do(lambda c: sessions.end_of_user(c, name, shown=shown)):
-            raise NotFound(f"no session {shown!r}")
-        self.note(visit.who, "logout", name, f"session {shown}", now_ms)
+
+        def work(connection: Connection) -> None:
+            if not shown or not sessions.end_of_user(connection, name, shown=shown):
+                raise NotFound(f"no session {shown!r}")
+            _record(connection, visit.who, "logout", name, f"session {shown}", now_ms)
+
+        self._change(work)
 
     # tokens
 
@@ -208,13 +219,17 @@ class Desk:
         """Make a token; returns it and its text, which cannot be had again."""
         users.check_manages(who, new.role, new.tenant)
         new = replace(new, unit=self._unit_of(new.unit))
-        token, text = self._do(lambda c: tokens.add(c, new, who.name, now_ms))
-        said = (
-            f"{token.id}, role {token.role}, tenant {token.tenant or 'every'}, "
-            f"{' '.join(token.scopes) or 'any scope'}{f', unit {token.unit}' if token.unit else ''}"
-        )
-        self.note(who, "token.add", token.name, said, now_ms)
-        return token, text
+
+        def work(connection: Connection) -> tuple[Token, str]:
+            token, text = tokens.add(connection, new, who.name, now_ms)
+            said = (
+                f"{token.id}, role {token.role}, tenant {token.tenant or 'every'}, "
+                f"{' '.join(token.scopes) or 'any scope'}{f', unit {token.unit}' if token.unit else ''}"
+            )
+            _record(connection, who, "token.add", token.name, said, now_ms)
+            return token, text
+
+        return self._change(work)
 
     def revoke_token(self, who: Identity, name_or_id: str, now_ms: int) -> Token:
         """Raises NotFound."""
@@ -225,11 +240,10 @@ class Desk:
                 raise NotFound(f"no token {name_or_id!r}")
             users.check_manages(who, token.role, token.tenant)
             tokens.revoke(connection, token.id, now_ms)
+            _record(connection, who, "token.revoke", token.name, token.id, now_ms)
             return replace(token, revoked_ms=now_ms)
 
-        token = self._do(work)
-        self.note(who, "token.revoke", token.name, token.id, now_ms)
-        return token
+        return self._change(work)
 
     def recognise(self, text: str, now_ms: int) -> Token | None:
         """The good token whose text that is."""
@@ -239,14 +253,15 @@ class Desk:
 
     def note(self, who: Identity, action: str, subject: str, detail: str, now_ms: int) -> AuditEntry:
         """Record what was done. Raises Unavailable."""
-        return audit.append(self.engine, AuditNote(now_ms, who.name, who.tenant, action, subject, detail, who.source))
+        return audit.append(self.engine, note_of(who, action, subject, detail, now_ms))
 
-    def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str, now_ms: int) -> None:
-        """Record the same of several subjects, an entry each, in one transaction. Raises Unavailable."""
-        audit.append_all(
-            self.engine,
-            [AuditNote(now_ms, who.name, who.tenant, action, subject, detail, who.source) for subject in subjects],
-        )
+    def standing(self) -> list[AuditNote]:
+        """What is under way, or was broken off and is not in the record yet, oldest first."""
+        return self._do(intentions.standing)
+
+    def give_up(self, before_ms: int) -> int:
+        """See `intentions.give_up`."""
+        return self._change(lambda c: intentions.give_up(c, before_ms))
 
     def find(self, query: AuditQuery) -> Page[AuditEntry]:
         return self._do(lambda c: audit.find(c, query))
@@ -270,12 +285,21 @@ class Desk:
             self.heads.forget(first)
         return first
 
+    def _change(self, work: Callable[[Connection], R]) -> R:
+        """A change together with its entry: both, or neither."""
+        return audit.writing(self.engine, work)
+
     def _do(self, work: Callable[[Connection], R]) -> R:
         try:
             with self.engine.begin() as connection:
                 return work(connection)
         except SQLAlchemyError as error:
             raise Unavailable(f"the database does not answer: {error.__cause__ or error}") from None
+
+
+def _record(connection: Connection, who: Identity, action: str, subject: str, detail: str, now_ms: int) -> None:
+    """The entry of a change, in the change's own transaction; the last thing of it: see `audit.writing`."""
+    audit.add(connection, [note_of(who, action, subject, detail, now_ms)])
 
 
 def _told(column: str, value: object) -> object:

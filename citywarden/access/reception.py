@@ -1,12 +1,14 @@
 """The desk for one event loop: logins with their brake, what the door asks, and who is still there."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
+from citywarden.access import intentions
 from citywarden.access.desk import Desk
 from citywarden.model.access import (
     AuditEntry,
@@ -22,7 +24,8 @@ from citywarden.model.access import (
     UserChange,
     Visit,
 )
-from citywarden.model.identity import Identity, Role
+from citywarden.model.errors import Unavailable
+from citywarden.model.identity import Identity, Intent, Role
 from citywarden.model.page import Page
 
 P = ParamSpec("P")
@@ -135,13 +138,20 @@ class Reception:
 
     # the record
 
-    async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
-        """Record what was done. Raises Unavailable."""
-        await self._run(self.desk.note, who, action, subject, detail, self._clock_ms())
-
-    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
-        """Record the same of several subjects, an entry each, all or none. Raises Unavailable."""
-        await self._run(self.desk.note_all, who, action, subjects, detail, self._clock_ms())
+    @asynccontextmanager
+    async def doing(
+        self, who: Identity, action: str, subjects: Sequence[str], detail: str = ""
+    ) -> AsyncIterator[Intent]:
+        """What is done in this block is written down before, and its outcome after it. Raises Unavailable."""
+        engine, intent = self.desk.engine, Intent(action, [*subjects], detail)
+        key = await self._run(intentions.intend, engine, who, intent, self._clock_ms())
+        try:
+            yield intent
+        except Exception as error:
+            with suppress(Unavailable):  # the intention stands, and says so
+                await self._run(intentions.settle, engine, key, who, intent, self._clock_ms(), error)
+            raise
+        await self._run(intentions.settle, engine, key, who, intent, self._clock_ms())
 
     async def find(self, who: Identity, query: AuditQuery) -> Page[AuditEntry]:
         """Notes that fit, newest first; of the tenant of `who`."""

@@ -73,3 +73,18 @@ audit = Table(
     UniqueConstraint("previous"),
 )
 """`previous` is unique, so that two writers at once cannot both follow the same entry: the later one tries again."""
+
+intention = Table(
+    "audit_intention",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("tenant", String(64)),
+    Column("action", String(100), nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("source", String(200), nullable=False, server_default=""),
+)
+"""What is under way: the entries that it would make, until they are made. A row is there for milliseconds."""

@@ -24,8 +24,8 @@ from citywarden.model.errors import NotFound
 from citywarden.model.wire import alert_body, phrase, timestamp
 from citywarden.sections import Settings
 from citywarden.serve.alerting import desk_of
-from citywarden.serve.recording import record
-from dashboards.recording import PER_ENTRY
+from citywarden.serve.recording import recorded
+from dashboards.recording import together
 
 ID = click.argument("alert")
 IDS = click.argument("alerts", nargs=-1, required=True, metavar="ID...")
@@ -137,11 +137,10 @@ def _do_all(desk: Desk, settings: Settings, beginnings: Sequence[str], deed: Ale
     """The same to all of these, or, when one of them is not known, to none."""
     ids = list(dict.fromkeys(_whole(desk, one) for one in beginnings))
     done: list[Alert] = []
-    for first in range(0, len(ids), BATCH):
-        done += desk.do_all(ids[first : first + BATCH], deed, _now_ms())
-    for first in range(0, len(done), PER_ENTRY):
-        named = " ".join(alert.id for alert in done[first : first + PER_ENTRY])
-        record(desk.engine, f"alert.{deed.what}", named, _said(deed.by, deed.note))
+    with recorded(desk.engine, f"alert.{deed.what}", *together(ids), detail=_said(deed.by, deed.note)) as intent:
+        for first in range(0, len(ids), BATCH):
+            done += desk.do_all(ids[first : first + BATCH], deed, _now_ms())
+        intent.subjects = together([alert.id for alert in done])
     if as_json and len(beginnings) > 1:
         print_json({"items": [_body(alert, settings) for alert in done]})
         return
@@ -159,8 +158,9 @@ def note(alert: str, text: str, by: str, config: Path | None, data: Path | None,
     """Say something about an alert, open or not, without changing what it is."""
     settings = settings_of(config, data)
     desk = desk_of(settings)
-    noted = desk.remark(_whole(desk, alert), by, text, _now_ms())
-    record(desk.engine, "alert.note", noted.id, _said(by, text))
+    whole = _whole(desk, alert)
+    with recorded(desk.engine, "alert.note", whole, detail=_said(by, text)):
+        noted = desk.remark(whole, by, text, _now_ms())
     _say(noted, settings, as_json)
 
 
@@ -177,8 +177,9 @@ def assign(
     """Give an alert to somebody, `-` for nobody; it counts as acknowledged."""
     settings = settings_of(config, data)
     desk = desk_of(settings)
-    given = desk.assign(_whole(desk, alert), by, None if to == "-" else to, note, _now_ms())
-    record(desk.engine, "alert.assign", given.id, _said(by, f"to {to}"))
+    whole = _whole(desk, alert)
+    with recorded(desk.engine, "alert.assign", whole, detail=_said(by, f"to {to}")):
+        given = desk.assign(whole, by, None if to == "-" else to, note, _now_ms())
     _say(given, settings, as_json)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from citywarden.access.desk import Desk
-from citywarden.cli.options import as_json, configured, print_json, print_table, settings_of
+from citywarden.cli.options import as_json, configured, print_json, print_table, said, settings_of
 from citywarden.model.access import AuditEntry, AuditQuery, Head
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
@@ -42,6 +42,8 @@ def command(
     """Every change, newest first: who did what, and when."""
     settings = settings_of(config, data)
     desk = access_desk(settings)
+    if waiting := len(desk.standing()):
+        click.echo(f"{said(waiting, 'change')} under way, or broken off: entered as unfinished after 10 min", err=True)
     if verify or heads:
         _verify(desk, [_head(text) for text in heads], as_json)
         return

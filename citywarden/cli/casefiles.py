@@ -15,7 +15,7 @@ from citywarden.model.case import CaseQuery
 from citywarden.model.errors import CitywardenError, ConfigurationError
 from citywarden.sections import Settings
 from citywarden.serve.casework import case_desk
-from citywarden.serve.recording import record
+from citywarden.serve.recording import recorded
 from citywarden.serve.tables import open_database
 
 
@@ -59,10 +59,11 @@ def import_cases(file: Path, config: Path | None, data: Path | None) -> None:
     """Bring in what an export wrote: all of it, or nothing where anything is wrong."""
     desk = _desk(settings_of(config, data))
     try:
-        count = asyncio.run(exchange.bring_in(desk.ledger, desk.store, read_file(file), str(file)))
+        with recorded(desk.ledger.engine, "case.import", "cases", detail=file.name) as intent:
+            count = asyncio.run(exchange.bring_in(desk.ledger, desk.store, read_file(file), str(file)))
+            intent.subjects = [f"{count} cases"]
     except ConfigurationError as error:
         complain(error)
-    record(desk.ledger.engine, "case.import", f"{count} cases", file.name)
     click.echo(f"{file}: {count} cases")
 
 

@@ -22,11 +22,12 @@ from citywarden.cli.options import as_json, configured, print_facts, print_json,
 from citywarden.model.case import Case, CaseQuery, Deed, Limit, Report, Source, Stage, Step, Why
 from citywarden.model.casebody import case_body, rates_body, whole_body
 from citywarden.model.errors import CitywardenError
+from citywarden.model.identity import NEW
 from citywarden.model.unit import proper
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
 from citywarden.serve.casework import case_desk
-from citywarden.serve.recording import record
+from citywarden.serve.recording import recorded
 from citywarden.serve.tables import open_database
 
 CASE = click.argument("case")
@@ -142,8 +143,10 @@ def open_case(by: str, config: Path | None, data: Path | None, as_json: bool, **
     if report.category not in desk.table.categories:
         known = ", ".join(desk.table.categories)
         raise CitywardenError(f"no category {report.category!r}, expected one of {known}")
-    case = desk.ledger.open(report, _now_ms())
-    record(desk.ledger.engine, "case.open", case.number, f"by {by}: {case.category} {case.title}"[:LONGEST_SAID])
+    told = f"by {by}: {report.category} {report.title}"[:LONGEST_SAID]
+    with recorded(desk.ledger.engine, "case.open", NEW, detail=told) as intent:
+        case = desk.ledger.open(report, _now_ms())
+        intent.subjects = [case.number]
     _say(case, as_json)
 
 
@@ -169,9 +172,9 @@ def take_step(
     units = desk.ledger.read(lambda connection: desk.known_units(connection, found.tenant))
     unit = proper(words["unit"] or "", units)
     deed = Deed(Step(step), by, words["note"], Why(why) if why else None, unit, longer)
-    taken = desk.ledger.take(found.id, deed, _now_ms())
-    said = " ".join(filter(None, (why, unit, words["note"])))
-    record(desk.ledger.engine, f"case.{step}", taken.number, f"by {by}: {said}".rstrip(": ")[:LONGEST_SAID])
+    said = f"by {by}: {' '.join(filter(None, (why, unit, words['note'])))}".rstrip(": ")[:LONGEST_SAID]
+    with recorded(desk.ledger.engine, f"case.{step}", found.number, detail=said):
+        taken = desk.ledger.take(found.id, deed, _now_ms())
     _say(taken, as_json)
 
 

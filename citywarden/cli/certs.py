@@ -27,7 +27,7 @@ from citywarden.model.errors import CitywardenError, NotFound
 from citywarden.model.wire import timestamp
 from citywarden.sections import Settings
 from citywarden.serve.certificates import certificates_folder
-from citywarden.serve.recording import record_there
+from citywarden.serve.recording import recorded_there
 from citywarden.serve.tables import open_database
 from ingest.registry import Registry
 
@@ -63,8 +63,9 @@ def init(
 ) -> None:  # fmt: skip
     """Begin an authority: its key (readable by its owner only), its certificate, an empty list of revocations."""
     settings = settings_of(config, data)
-    file = _authority(settings, folder, passphrase_file).begin(name, wall_ms(), days)
-    record_there(settings, "cert.init", name, str(file))
+    with recorded_there(settings, "cert.init", name) as intent:
+        file = _authority(settings, folder, passphrase_file).begin(name, wall_ms(), days)
+        intent.detail = str(file)
     if as_json:
         print_json({"ca": str(file), "crl": str(file.with_name("crl.pem")), "encrypted": passphrase_file is not None})
         return
@@ -87,8 +88,9 @@ def server(
 ) -> None:  # fmt: skip
     """Issue a server's certificate for NAMES: host names and addresses, as clients will call it."""
     settings = settings_of(config, data)
-    handed = _authority(settings, folder, passphrase_file).issue_server(names, wall_ms(), how["days"], out)
-    record_there(settings, "cert.issue", handed.issued.name, _said(handed))
+    with recorded_there(settings, "cert.issue", names[0]) as intent:
+        handed = _authority(settings, folder, passphrase_file).issue_server(names, wall_ms(), how["days"], out)
+        intent.subjects, intent.detail = [handed.issued.name], _said(handed)
     _tell(handed, bool(how["as_json"]))
 
 
@@ -115,8 +117,9 @@ def issue(
     settings = settings_of(config, data)
     authority = _authority(settings, _path(how["folder"]), _path(how["passphrase_file"]))
     login = device if how["as_login"] else login_of(_find(settings, device, kind, tenant))
-    handed = authority.issue_device(login, wall_ms(), int(str(how["days"])), out)
-    record_there(settings, "cert.issue", login, _said(handed))
+    with recorded_there(settings, "cert.issue", login) as intent:
+        handed = authority.issue_device(login, wall_ms(), int(str(how["days"])), out)
+        intent.detail = _said(handed)
     _tell(handed, bool(how["as_json"]))
 
 
@@ -142,8 +145,9 @@ def revoke(
         if len(ending) > 1:
             raise click.UsageError(f"{name} is ambiguous: {', '.join(ending)}", click.get_current_context())
         name = ending[0] if ending else name
-    revoked = authority.revoke(name, wall_ms())
-    record_there(settings, "cert.revoke", revoked[0].name, " ".join(one.serial for one in revoked))
+    with recorded_there(settings, "cert.revoke", name) as intent:
+        revoked = authority.revoke(name, wall_ms())
+        intent.subjects, intent.detail = [revoked[0].name], " ".join(one.serial for one in revoked)
     crl = authority.folder / "crl.pem"
     if as_json:
         print_json({"revoked": [_body(one, wall_ms()) for one in revoked], "crl": str(crl)})
@@ -188,8 +192,8 @@ def crl(
     """Sign the list of revocations anew, before it expires."""
     settings = settings_of(config, data)
     authority = _authority(settings, folder, passphrase_file)
-    file = authority.renew_revocations(wall_ms(), days)
-    record_there(settings, "cert.crl", str(file), f"good for {days} days")
+    with recorded_there(settings, "cert.crl", str(authority.folder / "crl.pem"), f"good for {days} days"):
+        file = authority.renew_revocations(wall_ms(), days)
     expires = timestamp(authority.expiries()["list of revocations"])
     print_json({"crl": str(file), "expires_at": expires}) if as_json else click.echo(f"{file}, good until {expires}")
 

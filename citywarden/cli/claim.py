@@ -42,12 +42,11 @@ def key(tenant: str | None, mode: str, drop: bool, config: Path | None, data: Pa
         async with office(settings) as opened:
             claims = opened.demand_claims()
             if drop:
-                await claims.drop_key(tenant)
-                opened.record("claim.key_dropped", tenant)
+                with opened.recorded("claim.key_dropped", tenant):
+                    await claims.drop_key(tenant)
                 return None
-            made = await claims.make_key(tenant, Mode(mode))
-            opened.record("claim.key", tenant, mode)
-            return made.secret
+            with opened.recorded("claim.key", tenant, mode):
+                return (await claims.make_key(tenant, Mode(mode))).secret
 
     secret = asyncio.run(act())
     if as_json:
@@ -113,8 +112,8 @@ def approve(
             device, wrong = provisioning.parse(cells, all_kinds())
             if device is None:
                 raise click.UsageError("; ".join(f"{column}: {what}" for column, what in wrong))
-            await claims.approve(device, opened.by)
-            opened.record("claim.approve", device.key)
+            with opened.recorded("claim.approve", device.key):
+                await claims.approve(device, opened.by)
             return device
 
     click.echo(f"approved {'/'.join(asyncio.run(act()).key)}")
@@ -133,8 +132,8 @@ def reject(serial: str, kind: str | None, tenant: str | None, config: Path | Non
         async with office(settings) as opened:
             claims = opened.demand_claims()
             found = await claims.find_waiting(tenant or settings.tenant, serial, kind)
-            await claims.reject(found, opened.by)
-            opened.record("claim.reject", found)
+            with opened.recorded("claim.reject", found):
+                await claims.reject(found, opened.by)
             return "/".join(found)
 
     click.echo(f"rejected {asyncio.run(act())}")
@@ -152,8 +151,8 @@ def reset(device: str, kind: str | None, tenant: str | None, config: Path | None
     async def act() -> str:
         async with office(settings) as opened:
             found = find(opened.registry, settings, device, kind, tenant)
-            await opened.enrolment.await_claim(found)
-            opened.record("claim.reset", found)
+            with opened.recorded("claim.reset", found):
+                await opened.enrolment.await_claim(found)
             return "/".join(found)
 
     click.echo(f"{asyncio.run(act())} may claim anew")

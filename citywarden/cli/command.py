@@ -11,7 +11,7 @@ from citywarden.cli.options import as_json, configured, print_facts, print_json,
 from citywarden.cli.running import wall_ms
 from citywarden.model.command import Command, State, Wish, command_body, read_words
 from citywarden.serve.commanding import desk_for_commands
-from citywarden.serve.recording import os_identity, record
+from citywarden.serve.recording import os_identity, recorded
 from ingest.kinds import all_kinds
 
 LOOK_S = 0.25
@@ -42,8 +42,10 @@ def command(
     key = find(registry, settings, device, _text(how["kind"]), _text(how["tenant"]))
     given = read_words(all_kinds()[key.kind], name, words)
     wish = Wish(key, name, given, float(str(how["expires_min"])), str(how["command_id"]))
-    queued = asyncio.run(desk.send(wish, os_identity().name))
-    record(engine, "command.send", "/".join(key), f"{' '.join([name, *args])} ({queued.id})")
+    told = " ".join([name, *args])
+    with recorded(engine, "command.send", "/".join(key), detail=told) as intent:
+        queued = asyncio.run(desk.send(wish, os_identity().name))
+        intent.detail = f"{told} ({queued.id})"
     deadline = time.monotonic() + float(str(how["wait"]))
     while queued.state.outstanding and time.monotonic() < deadline:
         time.sleep(LOOK_S)

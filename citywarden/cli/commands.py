@@ -11,7 +11,7 @@ from citywarden.cli.running import wall_ms
 from citywarden.model.command import State, command_body
 from citywarden.model.wire import timestamp
 from citywarden.serve.commanding import desk_for_commands
-from citywarden.serve.recording import os_identity, record
+from citywarden.serve.recording import os_identity, recorded
 
 
 @click.group("commands")
@@ -68,7 +68,8 @@ def show(identifier: str, config: Path | None, data: Path | None, as_json: bool)
 def cancel(identifier: str, config: Path | None, data: Path | None, as_json: bool) -> None:
     """Call a command back before its device has acknowledged it."""
     desk, _, engine = desk_for_commands(settings_of(config, data), wall_ms)
-    ended = asyncio.run(desk.cancel(identifier, os_identity().name))
-    record(engine, "command.cancel", "/".join(ended.device), ended.id)
+    with recorded(engine, "command.cancel", identifier, detail=identifier) as intent:
+        ended = asyncio.run(desk.cancel(identifier, os_identity().name))
+        intent.subjects = ["/".join(ended.device)]
     engine.dispose()
     print_json(command_body(ended)) if as_json else click.echo(f"cancelled {ended.id}")

@@ -13,7 +13,7 @@ from citywarden.cli.options import as_json, configured, print_json, print_table,
 from citywarden.log.sqlite import SqliteLog
 from citywarden.model.message import DeadLetter, RawMessage, Reject
 from citywarden.sections import Settings
-from citywarden.serve.recording import record_there
+from citywarden.serve.recording import recorded_there
 from citywarden.serve.tables import open_database
 from ingest.deadletters import DeadLetters
 
@@ -62,9 +62,9 @@ def replay(
     letters = _open(settings)
     chosen = list(ids) or [number for number, _ in letters.find(reason, 1_000_000)]
     messages = letters.messages(chosen)
-    asyncio.run(_append(settings, messages))
-    letters.mark_replayed(chosen, int(time.time() * 1000))
-    record_there(settings, "deadletter.replay", f"{len(messages)} messages", " ".join(map(str, chosen)))
+    with recorded_there(settings, "deadletter.replay", f"{len(messages)} messages", " ".join(map(str, chosen))):
+        asyncio.run(_append(settings, messages))
+        letters.mark_replayed(chosen, int(time.time() * 1000))
     print_json({"replayed": len(messages)}) if as_json else click.echo(f"{len(messages)} messages are in the log again")
 
 

@@ -12,7 +12,7 @@ from citywarden.cli.options import as_json, configured, print_facts, print_json,
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
 from citywarden.serve.alerting import desk_of, routing_of
-from citywarden.serve.recording import record
+from citywarden.serve.recording import recorded
 
 
 @click.group("deliveries")
@@ -75,8 +75,8 @@ def replay(
         ended = desk.read(partial(outbox.find, target=target, state=State(state), limit=1_000_000)).items
         chosen += [delivery.id for delivery in ended]
     for one in chosen:
-        desk.write(partial(outbox.replay, delivery_id=one))
-        record(desk.engine, "delivery.replay", one)
+        with recorded(desk.engine, "delivery.replay", one):
+            desk.write(partial(outbox.replay, delivery_id=one))
     print_json({"replayed": len(chosen)}) if as_json else click.echo(f"{len(chosen)} messages wait again")
 
 
@@ -112,8 +112,8 @@ def enable(target: str, config: Path | None, data: Path | None, as_json: bool) -
         raise NotFound(f"no target {target!r}, there are: {', '.join(names) or 'none'}")
     desk = desk_of(settings)
     before = desk.read(outbox.read_states).get(target, TargetState())
-    desk.write(partial(outbox.write_state, target=target, state=TargetState()))
-    record(desk.engine, "target.enable", target)
+    with recorded(desk.engine, "target.enable", target):
+        desk.write(partial(outbox.write_state, target=target, state=TargetState()))
     was = before.disabled_ms is not None
     print_json({"target": target, "was_disabled": was}) if as_json else click.echo(
         f"{target} is in use{' again' if was else ', it was not disabled'}"

@@ -11,7 +11,6 @@ from citywarden.cli.devicefile import export, import_devices
 from citywarden.cli.enrolling import CredentialsFile, Office, Showing, find, office, shown
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.errors import HalfDone
 from citywarden.model.wire import timestamp
 from citywarden.provision.handout import Handout
 from citywarden.sections import Settings
@@ -78,8 +77,8 @@ def add(  # noqa: PLR0913, PLR0917 (one parameter an option)
 
 async def _add(settings: Settings, device: Device, claim: bool) -> Handout | None:
     async with office(settings) as opened:
-        issued = await opened.enrolment.add([device], claim)
-        opened.record("device.add", device.key, "to claim its password" if claim else "")
+        with opened.recorded("device.add", device.key, "to claim its password" if claim else ""):
+            issued = await opened.enrolment.add([device], claim)
         return opened.enrolment.handout(issued[0]) if issued else None
 
 
@@ -111,8 +110,8 @@ def _say_open(settings: Settings) -> None:
 async def _rotate(settings: Settings, device: str, kind: str | None, tenant: str | None) -> Handout:
     async with office(settings) as opened:
         key = find(opened.registry, settings, device, kind, tenant)
-        credential = await opened.enrolment.rotate(key)
-        opened.record("device.rotate", key)
+        with opened.recorded("device.rotate", key):
+            credential = await opened.enrolment.rotate(key)
         return opened.enrolment.handout(credential)
 
 
@@ -174,12 +173,8 @@ def _change(name: str, done: str, help_text: str, deed: Callable[[Office, Device
         async def act() -> DeviceKey:
             async with office(settings) as opened:
                 key = find(opened.registry, settings, device, kind, tenant)
-                try:
+                with opened.recorded(f"device.{name}", key):
                     await deed(opened, key)
-                except HalfDone as half:
-                    opened.record(f"device.{name}", key, str(half))
-                    raise
-                opened.record(f"device.{name}", key)
                 return key
 
         click.echo(f"{done} {'/'.join(asyncio.run(act()))}")
@@ -229,15 +224,16 @@ async def _sync(settings: Settings, repair: bool, credentials: Path | None) -> d
         if repair and different:
             kept = CredentialsFile(credentials) if credentials is not None else None
             try:
-                repaired = await opened.enrolment.repair(different, renew=kept is not None)
+                with opened.recorded("device.sync", f"{len(different)} accounts") as intent:
+                    repaired = await opened.enrolment.repair(different, renew=kept is not None)
+                    done, different = list(repaired.done), repaired.left
+                    intent.subjects, intent.detail = [f"{len(done)} accounts"], ", ".join(d.login for d in done[:50])
             except BaseException:
                 if kept is not None:
                     kept.discard()
                 raise
             if kept is not None:
                 kept.write(repaired.issued)
-            done, different = list(repaired.done), repaired.left
-            opened.record("device.sync", f"{len(done)} accounts", ", ".join(d.login for d in done[:50]))
 
     def rows(differences: object) -> list[dict[str, str]]:
         assert isinstance(differences, list | tuple)

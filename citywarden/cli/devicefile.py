@@ -89,14 +89,15 @@ async def _import(
             )
         kept = CredentialsFile(credentials) if credentials is not None else None
         try:
-            issued = await _enrol(opened, [device for _, device in devices], claim, issue=asked or kept is not None)
+            with opened.recorded("device.import", f"{len(devices)} devices") as intent:
+                issued = await _enrol(opened, [device for _, device in devices], claim, asked or kept is not None)
+                intent.detail = f"passwords: {len(issued)}"
         except BaseException:
             if kept is not None:
                 kept.discard()
             raise
         if kept is not None:
             kept.write(issued)
-        opened.record("device.import", f"{len(devices)} devices", f"passwords: {len(issued)}")
         return len(issued)
 
 

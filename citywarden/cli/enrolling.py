@@ -1,7 +1,7 @@
 """What the commands about devices share: registry and broker opened together, credentials shown once."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -14,14 +14,15 @@ from citywarden.cli.running import wall_ms
 from citywarden.model.credential import Credential
 from citywarden.model.device import DeviceKey
 from citywarden.model.errors import CitywardenError, NotFound
-from citywarden.model.identity import Identity
+from citywarden.model.identity import Intent
 from citywarden.provision.handout import SNIPPETS, Handout, csv_lines, qr_text, write_qr
 from citywarden.sections import Settings
 from citywarden.serve.belonging import open_belonging
 from citywarden.serve.claimoffice import ClaimOffice
 from citywarden.serve.enrolment import NO_PROVISIONER, Enrolment
-from citywarden.serve.recording import os_identity, record
+from citywarden.serve.recording import os_identity, recorded
 from citywarden.serve.tables import open_database
+from dashboards.sources import UNRECORDED
 from ingest.kinds import all_kinds
 from ingest.registry import Registry
 
@@ -37,9 +38,9 @@ class Office:
     enrolment: Enrolment
     claims: ClaimOffice | None
 
-    def record(self, action: str, key: DeviceKey | str, detail: str = "") -> None:
-        """Note a change in the audit, by whoever sits at the command line."""
-        record(self.engine, action, key if isinstance(key, str) else "/".join(key), detail)
+    def recorded(self, action: str, key: DeviceKey | str, detail: str = "") -> AbstractContextManager[Intent]:
+        """See `recording.recorded`."""
+        return recorded(self.engine, action, key if isinstance(key, str) else "/".join(key), detail=detail)
 
     @property
     def by(self) -> str:
@@ -58,10 +59,7 @@ async def office(settings: Settings) -> AsyncIterator[Office]:
     try:
         registry = Registry(engine)
 
-        async def note(_who: Identity, action: str, subject: str, detail: str) -> None:
-            record(engine, action, subject, detail)
-
-        belonging = open_belonging(settings, engine, registry, all_kinds(), note, wall_ms)
+        belonging = open_belonging(settings, engine, registry, all_kinds(), UNRECORDED.doing, wall_ms)
         try:
             yield Office(engine, registry, belonging.enrolment, belonging.claims)
         finally:

@@ -15,7 +15,7 @@ from citywarden.model.alert import Severity
 from citywarden.model.errors import NotFound
 from citywarden.model.wire import timestamp
 from citywarden.serve.alerting import desk_of
-from citywarden.serve.recording import record
+from citywarden.serve.recording import recorded
 
 BY = click.option("--by", default=getpass.getuser, show_default="your user name", help="Who does it.")
 WORDS = [severity.word for severity in Severity]
@@ -61,8 +61,8 @@ def silence(
     matcher = Matcher(tenant, kind, rule, subject, district, least, most)
     made = Silence(now_ms + delay, now_ms + delay + span, by, why, matcher, now_ms)
     desk = desk_of(settings)
-    changed = desk.silence(made, now_ms)
-    record(desk.engine, "silence.begin", made.id, f"by {by}: {why}")
+    with recorded(desk.engine, "silence.begin", made.id, detail=f"by {by}: {why}"):
+        changed = desk.silence(made, now_ms)
     if as_json:
         print_json(_silence(made))
     else:
@@ -99,8 +99,8 @@ def unsilence(silence: str, by: str, config: Path | None, data: Path | None) -> 
     ids = [one.id for one in found if one.id.startswith(silence)]
     if len(ids) != 1:
         raise NotFound(f"no silence {silence!r}" if not ids else f"{silence!r} is the beginning of several silences")
-    changed = desk.end_silence(ids[0], by, _now_ms())
-    record(desk.engine, "silence.end", ids[0], f"by {by}")
+    with recorded(desk.engine, "silence.end", ids[0], detail=f"by {by}"):
+        changed = desk.end_silence(ids[0], by, _now_ms())
     click.echo(f"{ids[0]} ended; {len(changed)} open alerts changed")
 
 

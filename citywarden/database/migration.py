@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 FOLDER = Path(__file__).parent / "migrations"
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision: what the tables of this version are."""
 
 _FIRST, _TABLE_OF_FIRST = "0001", "device"

@@ -51,3 +51,23 @@ class AuditNote:
     subject: str
     detail: str = ""
     source: str = ""
+
+
+def note_of(who: Identity, action: str, subject: str, detail: str, now_ms: int) -> AuditNote:
+    """What somebody does, for the record."""
+    return AuditNote(now_ms, who.name, who.tenant, action, subject, detail, who.source)
+
+
+NEW = "new"
+"""The subject of what gets its name when it is made."""
+
+
+@dataclass(slots=True)
+class Intent:
+    """What somebody is about to do to what. Until it is done it may be said better, as by the number of a case that
+    was not there before; no subjects: nothing was done.
+    """
+
+    action: str
+    subjects: list[str]
+    detail: str = ""

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Engine
 
 from citywarden.model.errors import CitywardenError
-from citywarden.model.identity import Identity
 from citywarden.model.kind import Kinds
 from citywarden.provision.book import Book
 from citywarden.provision.claimbook import ClaimBook
 from citywarden.provision.contract import Provisioner
 from citywarden.sections import Settings
 from citywarden.serve.brokers import Brokers, is_enforced, open_brokers, provisioner_of, public_endpoint
-from citywarden.serve.claimoffice import ClaimOffice, Note, claiming
+from citywarden.serve.claimoffice import ClaimOffice, Doing, claiming
 from citywarden.serve.enrolment import Enrolment, Entrance
 from citywarden.serve.tables import open_database
+from dashboards.sources import UNRECORDED
 from ingest.endpoint import Endpoint
 from ingest.registry import Registry
 
@@ -65,11 +65,8 @@ async def examine_accounts(settings: Settings, kinds: Kinds, clock_ms: Callable[
     """Whether registry and broker agree, in words. Raises CitywardenError when they do not, or the broker is away."""
     engine = open_database(settings.database_url)
 
-    async def unnoted(_who: Identity, _action: str, _subject: str, _detail: str) -> None:
-        return None
-
     try:
-        belonging = open_belonging(settings, engine, Registry(engine), kinds, unnoted, clock_ms)
+        belonging = open_belonging(settings, engine, Registry(engine), kinds, UNRECORDED.doing, clock_ms)
         try:
             found = await belonging.enrolment.compare()
         finally:
@@ -83,7 +80,7 @@ async def examine_accounts(settings: Settings, kinds: Kinds, clock_ms: Callable[
 
 
 def open_belonging(
-    settings: Settings, engine: Engine, registry: Registry, kinds: Kinds, note: Note, clock_ms: Callable[[], int]
+    settings: Settings, engine: Engine, registry: Registry, kinds: Kinds, doing: Doing, clock_ms: Callable[[], int]
 ) -> Belonging:
     """The parts as configured. Raises ConfigurationError."""
     ended: list[Callable[[Sequence[str]], int]] = []
@@ -97,5 +94,5 @@ def open_belonging(
     entrance = Entrance(public_endpoint(settings), is_enforced(settings))
     enrolment = Enrolment(registry, Book(engine), provisioner, clock_ms, entrance, claiming(claims))
     claimable = provisioner is not None and enrolment.enforced
-    office = ClaimOffice(enrolment, claims, kinds.keys(), note, clock_ms) if claimable else None
+    office = ClaimOffice(enrolment, claims, kinds.keys(), doing, clock_ms) if claimable else None
     return Belonging(settings, provisioner, enrolment, office, ended)

@@ -7,7 +7,8 @@ import asyncio
 import json
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import aiomqtt
 
@@ -15,7 +16,7 @@ from citywarden.model.claim import Asked, ClaimKey, Mode, State
 from citywarden.model.credential import claim_result_topic
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError, NotFound
-from citywarden.model.identity import Identity, Role
+from citywarden.model.identity import Identity, Intent, Role
 from citywarden.provision.book import Pending
 from citywarden.provision.bucket import Buckets, Pace
 from citywarden.provision.claimbook import ClaimBook
@@ -42,20 +43,20 @@ _silent = logging.getLogger("citywarden.claims.library")
 _silent.setLevel(logging.CRITICAL)
 _log = logging.getLogger(__name__)
 
-Note = Callable[[Identity, str, str, str], Awaitable[None]]
-"""`Sources.audit.note`."""
+Doing = Callable[[Identity, str, Sequence[str]], AbstractAsyncContextManager[Intent]]
+"""`Sources.audit.doing`."""
 
 
 class ClaimOffice:
-    """Decides claims. `note`: the audit; `clock_ms`: the server's clock. Used from one event loop."""
+    """Decides claims. `doing`: the audit; `clock_ms`: the server's clock. Used from one event loop."""
 
     def __init__(
-        self, enrolment: Enrolment, book: ClaimBook, kinds: Collection[str], note: Note, clock_ms: Callable[[], int]
+        self, enrolment: Enrolment, book: ClaimBook, kinds: Collection[str], doing: Doing, clock_ms: Callable[[], int]
     ) -> None:
         self._enrolment = enrolment
         self._book = book
         self._kinds = kinds
-        self._note = note
+        self._doing = doing
         self._clock_ms = clock_ms
         self._tenants = Buckets(TENANT_PACE, 1000)
         self._serials = Buckets(SERIAL_PACE)
@@ -94,13 +95,13 @@ class ClaimOffice:
             return Outcome.REPLAYED, None
         device = DeviceKey(tenant, request.kind, request.serial)
         outcome = decide(request, await self._standing(device, key), now_ms)
-        sealed = None
-        if outcome is Outcome.ISSUED:
-            outcome, sealed = await self._issue(device, request)
-        elif outcome is Outcome.WAITING and not await asyncio.to_thread(self._book.wait, device, now_ms):
-            outcome = Outcome.TOO_MANY
-        claimant = Identity(f"device {request.serial}", Role.VIEWER, tenant)
-        await self._note(claimant, f"device.claim.{outcome.value}", "/".join(device), "")
+        sealed, claimant = None, Identity(f"device {request.serial}", Role.VIEWER, tenant)
+        async with self._doing(claimant, f"device.claim.{outcome.value}", ["/".join(device)]) as intent:
+            if outcome is Outcome.ISSUED:
+                outcome, sealed = await self._issue(device, request)
+            elif outcome is Outcome.WAITING and not await asyncio.to_thread(self._book.wait, device, now_ms):
+                outcome = Outcome.TOO_MANY
+            intent.action = f"device.claim.{outcome.value}"
         return outcome, sealed
 
     async def _standing(self, device: DeviceKey, key: ClaimKey) -> Standing:

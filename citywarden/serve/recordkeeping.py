@@ -15,6 +15,9 @@ from citywarden.store.contract import Point
 
 MEASUREMENT = "audit"
 NOTE_EVERY_MS = 3_600_000
+GIVE_UP_MS = 600_000
+"""What was begun so long ago and has not ended was broken off: the process that did it is dead."""
+GIVE_UP_EVERY_MS = 60_000
 CUT_EVERY_MS = 86_400_000
 LOOK_S = 1.0
 
@@ -36,6 +39,7 @@ class RecordKeeper:
         self._noted: Head | None = None
         self._noted_ms: int | None = None
         self._cut_ms: int | None = None
+        self._gave_up_ms: int | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -48,10 +52,14 @@ class RecordKeeper:
             await asyncio.sleep(LOOK_S)
 
     def look(self) -> list[Point]:
-        """Once: cut what is too old, and note the head, each where it is time; returns the head for the store. Raises
-        CitywardenError.
+        """Once: enter what was broken off, cut what is too old, and note the head, each where it is time; returns the
+        head for the store. Raises CitywardenError.
         """
         now_ms = self._clock_ms()
+        if _is_time(self._gave_up_ms, now_ms, GIVE_UP_EVERY_MS):
+            broken, self._gave_up_ms = self._desk.give_up(now_ms - GIVE_UP_MS), now_ms
+            if broken:
+                log.warning("broken off, see `unfinished` in the audit: %s", broken)
         if self._is_time_to_cut(now_ms):
             first = self._desk.cut(now_ms - self._keep_ms, now_ms)
             self._cut_ms = now_ms
@@ -68,7 +76,11 @@ class RecordKeeper:
 
     def _is_due(self) -> bool:
         now_ms = self._clock_ms()
-        return self._is_time_to_cut(now_ms) or _is_time(self._noted_ms, now_ms, NOTE_EVERY_MS)
+        return (
+            self._is_time_to_cut(now_ms)
+            or _is_time(self._noted_ms, now_ms, NOTE_EVERY_MS)
+            or _is_time(self._gave_up_ms, now_ms, GIVE_UP_EVERY_MS)
+        )
 
     def _is_time_to_cut(self, now_ms: int) -> bool:
         return bool(self._keep_ms) and _is_time(self._cut_ms, now_ms, CUT_EVERY_MS)

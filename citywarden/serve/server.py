@@ -95,7 +95,7 @@ async def _start(frame: Frame) -> Running:
     stack.push_async_callback(reception.close)
     if is_demanded(settings, frame.listen):
         make_first(settings, reception.desk, clock_ms())
-    belonging = open_belonging(settings, engine, ground.registry, frame.kinds, reception.note, clock_ms)
+    belonging = open_belonging(settings, engine, ground.registry, frame.kinds, reception.doing, clock_ms)
     workdesk = WorkDesk(
         frame.prepared.plan, settings.tenant, settings.zone, ground.store, frame.options.work, clock_ms
     )  # fmt: skip

@@ -10,7 +10,7 @@ from citywarden.model.identity import Identity
 from citywarden.model.wire import alert_body
 from dashboards.api.rights import Dispatcher, signed
 from dashboards.api.shapes import AlertBody, Deed
-from dashboards.recording import record_all
+from dashboards.recording import together
 from dashboards.sources import Dispatch, Sources
 
 MOST = 5000
@@ -46,9 +46,10 @@ def bulk(sources: Sources, desk: Dispatch) -> APIRouter:
     async def do(who: Identity, what: Doing, many: Many, to: str | None = None) -> dict[str, object]:
         by, note = signed(who, many.by, many.note)
         ids = list(dict.fromkeys(many.ids))
-        done = await desk.do_all(ids, AlertDeed(what, by, note, to))
         said = f"to {to or 'nobody'}" if what is Doing.ASSIGN else note or ""
-        await record_all(sources.audit, who, f"alert.{what}", [alert.id for alert in done], said)
+        async with sources.audit.doing(who, f"alert.{what}", together(ids), said) as intent:
+            done = await desk.do_all(ids, AlertDeed(what, by, note, to))
+            intent.subjects = together([alert.id for alert in done])
         known = {alert.id for alert in done}
         return {
             "items": [alert_body(alert, sources.language) for alert in done],

@@ -48,12 +48,13 @@ def evidence(sources: Sources, desk: Cases) -> APIRouter:
             raise HTTPException(413, f"a file may have {desk.largest_file >> 20} MiB")
         signer, _ = signed(who, by)
         try:
-            kept = await mine.attach(case, request.stream(), name, place, signer)
+            async with sources.audit.doing(who, "case.evidence", [case.number], name) as intent:
+                kept = await mine.attach(case, request.stream(), name, place, signer)
+                intent.detail = f"{kept.name} {kept.sha256}"
         except (NotFound, Unavailable):
             raise
         except CitywardenError as error:
             raise BadQuestion("body", error.said(language_of(request.headers.get("accept-language", "")))) from None
-        await sources.audit.note(who, "case.evidence", case.number, f"{kept.name} {kept.sha256}")
         return evidence_body(kept)
 
     @router.get("/{file}", response_class=FileResponse, responses=_FILE)

@@ -17,6 +17,7 @@ from citywarden.model.casebody import (
 )
 from citywarden.model.casedesk import Cases
 from citywarden.model.errors import NotFound
+from citywarden.model.identity import NEW
 from dashboards.api.caseshapes import BoardBody, By, CaseFilters, CategoryBody, NewCase, StepTaken, WholeCaseBody
 from dashboards.api.problems import BadQuestion
 from dashboards.api.questions import Moment, Tenant, Word
@@ -65,8 +66,11 @@ def _questions(router: APIRouter, sources: Sources, desk: Cases) -> None:
     async def opened(new: NewCase, who: Dispatcher) -> dict[str, object]:
         """Open a case, out of an alert or of what somebody saw. 409 when the alert has an open one already."""
         by, _ = signed(who, new.by)
-        case = await desk.open(await _report(sources, desk, new, by, who.tenant))
-        await sources.audit.note(who, "case.open", case.number, f"{case.category} {case.title}"[:200])
+        report = await _report(sources, desk, new, by, who.tenant)
+        said = f"{report.category} {report.title}"[:200]
+        async with sources.audit.doing(who, "case.open", [NEW], said) as intent:
+            case = await desk.open(report)
+            intent.subjects = [case.number]
         return case_body(case, sources.now_ms())
 
 
@@ -133,9 +137,9 @@ def _one(router: APIRouter, sources: Sources, desk: Cases) -> None:
         by, note = signed(who, taken.by, taken.note)
         limit = Limit(taken.limit.amount, taken.limit.clock) if taken.limit else None
         case = await mine.get(id)
-        after = await mine.take(case.id, Deed(taken.step, by, note, taken.why, taken.unit, limit))
         said = " ".join(filter(None, (taken.why or "", taken.unit, note or "")))[:200]
-        await sources.audit.note(who, f"case.{taken.step}", case.number, said)
+        async with sources.audit.doing(who, f"case.{taken.step}", [case.number], said):
+            after = await mine.take(case.id, Deed(taken.step, by, note, taken.why, taken.unit, limit))
         return case_body(after, sources.now_ms())
 
 

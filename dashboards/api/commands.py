@@ -64,9 +64,10 @@ def commands(sources: Sources, desk: Commands) -> APIRouter:
         """
         key = await device_of(kind, device, tenant)
         args: dict[str, JsonScalar] = dict(new.args)
-        command = await desk.send(Wish(key, new.name, args, new.expires_min, new.id or ""), who.name)
         told = " ".join([new.name, *(f"{name}={value}" for name, value in args.items())])
-        await sources.audit.note(who, "command.send", "/".join(key), f"{told} ({command.id})"[:300])
+        async with sources.audit.doing(who, "command.send", ["/".join(key)], told[:300]) as intent:
+            command = await desk.send(Wish(key, new.name, args, new.expires_min, new.id or ""), who.name)
+            intent.detail = f"{told} ({command.id})"[:300]
         return command_body(command)
 
     @router.get("/devices/{kind}/{device}/commands", response_model=Listed[CommandBody])
@@ -95,8 +96,9 @@ def commands(sources: Sources, desk: Commands) -> APIRouter:
     @router.post("/commands/{command}/cancel", response_model=CommandBody)
     async def cancel(command: Word, who: Dispatcher) -> dict[str, object]:
         """Call a command back before its device has acknowledged; 409 when it is too late."""
-        ended = await desk.cancel(command, who.name)
-        await sources.audit.note(who, "command.cancel", "/".join(ended.device), ended.id)
+        async with sources.audit.doing(who, "command.cancel", [command], command) as intent:
+            ended = await desk.cancel(command, who.name)
+            intent.subjects = ["/".join(ended.device)]
         return command_body(ended)
 
     return router

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from citywarden.model.alert import Severity
 from citywarden.model.dispatch import Inspection, Sending, SilenceNote, TargetHealth
+from citywarden.model.identity import NEW
 from citywarden.model.wire import alert_body, timestamp
 from dashboards.api.questions import Cursor, Limit, Moment, Word
 from dashboards.api.rights import Dispatcher, Supervisor, signed
@@ -156,8 +157,9 @@ def _messages(router: APIRouter, sources: Sources, desk: Dispatch) -> None:
     @router.post("/deliveries/{id}/replay", response_model=SendingBody)
     async def replay(id: Word, who: Dispatcher) -> dict[str, object]:
         """Send a message, or the digest it was part of, once more under its old id."""
-        sent = await desk.replay(id)
-        await sources.audit.note(who, "delivery.replay", id, f"to {sent.target}")
+        async with sources.audit.doing(who, "delivery.replay", [id]) as intent:
+            sent = await desk.replay(id)
+            intent.detail = f"to {sent.target}"
         return sending_body(sent, sources.language)
 
     @router.get("/deliveries/{id}/inspection", response_model=InspectionBody)
@@ -173,8 +175,8 @@ def _messages(router: APIRouter, sources: Sources, desk: Dispatch) -> None:
     @router.post("/targets/{name}/enable", response_model=TargetBody)
     async def enable(name: Word, who: Supervisor) -> dict[str, object]:
         """Use a target again that had answered that it wants no more messages."""
-        health = await desk.enable(name)
-        await sources.audit.note(who, "target.enable", name)
+        async with sources.audit.doing(who, "target.enable", [name]):
+            health = await desk.enable(name)
         return target_body(health)
 
 
@@ -200,8 +202,10 @@ def _silences(router: APIRouter, sources: Sources, desk: Dispatch) -> None:
         """Have alerts that fit told to nobody for a while; they are recorded all the same."""
         starts_ms = sources.now_ms() if new.starts_at is None else new.starts_at
         by, _ = signed(who, new.by)
-        made = await desk.silence(SilenceNote(starts_ms, new.ends_at, by, new.why, **new.parts()))
-        await sources.audit.note(who, "silence.begin", made.id, made.why)
+        wanted = SilenceNote(starts_ms, new.ends_at, by, new.why, **new.parts())
+        async with sources.audit.doing(who, "silence.begin", [NEW], wanted.why) as intent:
+            made = await desk.silence(wanted)
+            intent.subjects = [made.id]
         return silence_body(made)
 
     @router.get("/silences/{id}", response_model=SilenceBody)
@@ -213,8 +217,8 @@ def _silences(router: APIRouter, sources: Sources, desk: Dispatch) -> None:
     async def end(id: Word, who: Dispatcher, ending: Ending | None = None) -> dict[str, object]:
         """Cut a silence short: what still fires is told."""
         by, _ = signed(who, (ending or Ending()).by)
-        ended = await desk.end_silence(id, by)
-        await sources.audit.note(who, "silence.end", id)
+        async with sources.audit.doing(who, "silence.end", [id]):
+            ended = await desk.end_silence(id, by)
         return silence_body(ended)
 
 

@@ -52,8 +52,8 @@ def dispatch(sources: Sources) -> APIRouter:
         """Say that somebody takes care of the alert; returns it as it is then."""
         deed = deed or Deed()
         by, note = signed(who, deed.by, deed.note)
-        alert = await sources.alerts.acknowledge(id, by, note)
-        await sources.audit.note(who, "alert.acknowledge", id, note or "")
+        async with sources.audit.doing(who, "alert.acknowledge", [id], note or ""):
+            alert = await sources.alerts.acknowledge(id, by, note)
         return alert_body(alert, sources.language)
 
     @router.post("/{id}/resolve", response_model=AlertBody)
@@ -61,8 +61,8 @@ def dispatch(sources: Sources) -> APIRouter:
         """End the alert by hand; returns it as it is then."""
         deed = deed or Deed()
         by, note = signed(who, deed.by, deed.note)
-        alert = await sources.alerts.resolve(id, by, note)
-        await sources.audit.note(who, "alert.resolve", id, note or "")
+        async with sources.audit.doing(who, "alert.resolve", [id], note or ""):
+            alert = await sources.alerts.resolve(id, by, note)
         return alert_body(alert, sources.language)
 
     return router

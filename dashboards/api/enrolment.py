@@ -1,7 +1,6 @@
 """Devices registered, changed, given credentials and taken away; devices that claim theirs. Administrators only."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from citywarden.model.claim import Asked, ClaimKey, Mode, State
 from citywarden.model.credential import Credential
 from citywarden.model.device import Device, DeviceKey
-from citywarden.model.errors import HalfDone, NotFound
-from citywarden.model.identity import Identity
+from citywarden.model.errors import NotFound
+from citywarden.model.identity import Identity, Intent
 from citywarden.model.inputs import PROFILE_NAME, check_inputs
 from citywarden.model.wire import timestamp
 from dashboards.api.problems import BadQuestion
@@ -128,18 +127,11 @@ class _Office:
         shown = None if credential is None else self.enrolment.facts(credential)
         return {"device": self.body(device), "credentials": shown}
 
-    async def note(self, who: Identity, action: str, device: Device, detail: str = "") -> None:
-        await self.sources.audit.note(who, f"device.{action}", "/".join(device.key), detail)
-
-    @asynccontextmanager
-    async def noted(self, who: Identity, action: str, device: Device) -> AsyncIterator[None]:
-        """Note what was done, also when it was done by half."""
-        try:
-            yield
-        except HalfDone as half:
-            await self.note(who, action, device, str(half))
-            raise
-        await self.note(who, action, device)
+    def doing(
+        self, who: Identity, action: str, device: Device, detail: str = ""
+    ) -> AbstractAsyncContextManager[Intent]:
+        """See `Audit.doing`."""
+        return self.sources.audit.doing(who, f"device.{action}", ["/".join(device.key)], detail)
 
 
 def _registration(router: APIRouter, office: _Office) -> None:
@@ -149,23 +141,24 @@ def _registration(router: APIRouter, office: _Office) -> None:
         if not who.sees(given.tenant):
             raise BadQuestion("body.tenant", f"{who.name} belongs to tenant {who.tenant}")
         device = _changed(office.sources, Device(given.tenant, given.kind, given.id), given)
-        issued = await office.enrolment.add([device], given.claim)
-        await office.note(who, "add", device, "to claim its password" if given.claim else "")
+        async with office.doing(who, "add", device, "to claim its password" if given.claim else ""):
+            issued = await office.enrolment.add([device], given.claim)
         return office.enrolled(device, issued[0] if issued else None)
 
     @router.patch("/{tenant}/{kind}/{id}", response_model=DeviceBody)
     async def change(tenant: Word, kind: Word, id: Word, given: DeviceFacts, who: Administrator) -> dict[str, object]:
         """Change what is known of a device; returns it as it is then."""
         before = await office.find(who, kind, id, tenant)
-        device = await office.enrolment.change(_changed(office.sources, before, given))
-        await office.note(who, "change", device, ", ".join(sorted(given.model_fields_set)))
+        wanted = _changed(office.sources, before, given)
+        async with office.doing(who, "change", before, ", ".join(sorted(given.model_fields_set))):
+            device = await office.enrolment.change(wanted)
         return office.body(device)
 
     @router.delete("/{tenant}/{kind}/{id}", status_code=204)
     async def remove(tenant: Word, kind: Word, id: Word, who: Administrator) -> None:
         """Take a device out of registry and broker; its readings stay."""
         device = await office.find(who, kind, id, tenant)
-        async with office.noted(who, "remove", device):
+        async with office.doing(who, "remove", device):
             await office.enrolment.remove(device.key)
 
 
@@ -174,23 +167,23 @@ def _rights(router: APIRouter, office: _Office) -> None:
     async def rotate(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
         """A new password; the old one is dead at once, and the session ended."""
         device = await office.find(who, kind, id, tenant)
-        credential = await office.enrolment.rotate(device.key)
-        await office.note(who, "rotate", device)
+        async with office.doing(who, "rotate", device):
+            credential = await office.enrolment.rotate(device.key)
         return office.enrolled(device, credential)
 
     @router.post("/{tenant}/{kind}/{id}/enable", response_model=DeviceBody)
     async def enable(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
         """Let a device speak again."""
         device = await office.find(who, kind, id, tenant)
-        enabled = await office.enrolment.enable(device.key)
-        await office.note(who, "enable", device)
+        async with office.doing(who, "enable", device):
+            enabled = await office.enrolment.enable(device.key)
         return office.body(enabled)
 
     @router.post("/{tenant}/{kind}/{id}/disable", response_model=DeviceBody)
     async def disable(tenant: Word, kind: Word, id: Word, who: Administrator) -> dict[str, object]:
         """Take a device's rights and end its session."""
         device = await office.find(who, kind, id, tenant)
-        async with office.noted(who, "disable", device):
+        async with office.doing(who, "disable", device):
             return office.body(await office.enrolment.disable(device.key))
 
 
@@ -219,16 +212,16 @@ def claims(sources: Sources, claims: Claims) -> APIRouter:
     async def make_key(given: NewClaimKey, who: Administrator) -> dict[str, object]:
         """A new claim key for a tenant, shown this once; the old one is dead."""
         demand(who, given.tenant)
-        made = await claims.make_key(given.tenant, given.mode)
-        await sources.audit.note(who, "claim.key", given.tenant, given.mode.value)
+        async with sources.audit.doing(who, "claim.key", [given.tenant], given.mode.value):
+            made = await claims.make_key(given.tenant, given.mode)
         return _key_body(made, made.secret)
 
     @router.delete("/keys/{tenant}", status_code=204)
     async def drop_key(tenant: Word, who: Administrator) -> None:
         """No device of the tenant may claim any more."""
         demand(who, tenant)
-        await claims.drop_key(tenant)
-        await sources.audit.note(who, "claim.key_dropped", tenant)
+        async with sources.audit.doing(who, "claim.key_dropped", [tenant]):
+            await claims.drop_key(tenant)
 
     @router.post("/{tenant}/{kind}/{serial}/approve", response_model=DeviceBody)
     async def approve(
@@ -237,16 +230,16 @@ def claims(sources: Sources, claims: Claims) -> APIRouter:
         """Register a device that waits; when it asks again it gets its identity."""
         demand(who, tenant)
         device = _changed(sources, Device(tenant, kind, serial), given)
-        await claims.approve(device, who.name)
-        await sources.audit.note(who, "claim.approve", "/".join(device.key))
+        async with sources.audit.doing(who, "claim.approve", ["/".join(device.key)]):
+            await claims.approve(device, who.name)
         return device_body(device, None, None)
 
     @router.post("/{tenant}/{kind}/{serial}/reject", status_code=204)
     async def reject(tenant: Word, kind: Word, serial: Word, who: Administrator) -> None:
         """A device that waits gets nothing."""
         demand(who, tenant)
-        await claims.reject(DeviceKey(tenant, kind, serial), who.name)
-        await sources.audit.note(who, "claim.reject", f"{tenant}/{kind}/{serial}")
+        async with sources.audit.doing(who, "claim.reject", [f"{tenant}/{kind}/{serial}"]):
+            await claims.reject(DeviceKey(tenant, kind, serial), who.name)
 
     return router
 

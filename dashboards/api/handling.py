@@ -114,16 +114,16 @@ def handling(sources: Sources, desk: Dispatch) -> APIRouter:
     async def assign(id: Word, given: Assignment, who: Dispatcher) -> dict[str, object]:
         """Give an alert to somebody, which also acknowledges it; returns it as it is then."""
         by, note = signed(who, given.by, given.note)
-        alert = await desk.assign(id, by, given.to, note)
-        await sources.audit.note(who, "alert.assign", id, f"to {given.to or 'nobody'}")
+        async with sources.audit.doing(who, "alert.assign", [id], f"to {given.to or 'nobody'}"):
+            alert = await desk.assign(id, by, given.to, note)
         return alert_body(alert, sources.language)
 
     @router.post("/{id}/note", response_model=AlertBody)
     async def note(id: Word, remark: Remark, who: Dispatcher) -> dict[str, object]:
         """Say something about an alert, open or not, without changing what it is."""
         by, said = signed(who, remark.by or who.name, remark.note)
-        noted = await desk.note(id, by, said or remark.note)
-        await sources.audit.note(who, "alert.note", id, said or "")
+        async with sources.audit.doing(who, "alert.note", [id], said or ""):
+            noted = await desk.note(id, by, said or remark.note)
         return alert_body(noted, sources.language)
 
     @router.post("/{id}/close", response_model=AlertBody)
@@ -131,8 +131,8 @@ def handling(sources: Sources, desk: Dispatch) -> APIRouter:
         """File an alert; one that is open is ended by hand. Returns it as it is then."""
         deed = deed or Deed()
         by, note = signed(who, deed.by, deed.note)
-        alert = await desk.close(id, by, note)
-        await sources.audit.note(who, "alert.close", id, note or "")
+        async with sources.audit.doing(who, "alert.close", [id], note or ""):
+            alert = await desk.close(id, by, note)
         return alert_body(alert, sources.language)
 
     return router

@@ -280,6 +280,6 @@ class Page:
         desk, session = self._session.sources.dispatch, self._session
         if desk is None or not session.may or e.args not in {s.id for s in self._file.sent}:
             return
-        await desk.replay(str(e.args))
-        await session.sources.audit.note(session.who, "delivery.replay", str(e.args))
+        async with session.sources.audit.doing(session.who, "delivery.replay", [str(e.args)]):
+            await desk.replay(str(e.args))
         await self._refresh()

@@ -9,6 +9,7 @@ from nicegui.events import GenericEventArguments
 from citywarden.model.alert import Alert
 from citywarden.model.case import Report, Source
 from citywarden.model.errors import CitywardenError, NotFound
+from citywarden.model.identity import NEW
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.caseviews import category_view
 from dashboards.console.parts.caseparts import CaseForm
@@ -103,12 +104,14 @@ async def form_page(
         if report is None:
             part.answered(False, "case_title_missing" if session.by(e.args.get("by")) else "case_who_missing")
             return
+        said = f"{report.category} {report.title}"[:200]
         try:
-            case = await desk.open(report)
+            async with sources.audit.doing(session.who, "case.open", [NEW], said) as intent:
+                case = await desk.open(report)
+                intent.subjects = [case.number]
         except CitywardenError as error:
             part.answered(False, error.said(session.language))
             return
-        await sources.audit.note(session.who, "case.open", case.number, f"{case.category} {case.title}"[:200])
         part.answered(True, case.id)
 
     part.on("send", send)

@@ -105,13 +105,14 @@ class Sheet:
         if deed is None or not session.may or not session.who.may(self._desk.needs(deed.step)):
             self._part.answered(False, "case_who_missing" if deed is None else "case_not_allowed")
             return
+        said = " ".join(filter(None, (deed.why or "", deed.unit, deed.note or "")))[:200]
+        named = [self._case.number]
         try:
-            case = await self._desk.take(self._case.id, deed)
+            async with session.sources.audit.doing(session.who, f"case.{deed.step}", named, said):
+                await self._desk.take(self._case.id, deed)
         except CitywardenError as error:
             self._part.answered(False, error.said(session.language))
             return
-        said = " ".join(filter(None, (deed.why or "", deed.unit, deed.note or "")))[:200]
-        await session.sources.audit.note(session.who, f"case.{deed.step}", case.number, said)
         self._part.answered(True)
 
 

@@ -126,15 +126,15 @@ class Panel:
             wrong = "cmd_wrong" if wish is None else "who_missing"
             self._part.answered(False, wrong if session.may else "cmd_look_only")
             return
+        told = " ".join([wish.name, *(f"{name}={value}" for name, value in wish.args.items())])
+        named = ["/".join(wish.device)]
         try:
-            command = await self._desk.send(wish, by)
+            async with session.sources.audit.doing(session.who, "command.send", named, told[:300]) as intent:
+                command = await self._desk.send(wish, by)
+                intent.detail = f"{told} ({command.id})"[:300]
         except CitywardenError as error:
             self._part.answered(False, error.said(session.language))
             return
-        told = " ".join([wish.name, *(f"{name}={value}" for name, value in wish.args.items())])
-        await session.sources.audit.note(
-            session.who, "command.send", "/".join(command.device), f"{told} ({command.id})"[:300]
-        )
         self._part.answered(True)
         await self._follow()
 
@@ -144,13 +144,14 @@ class Panel:
         if not session.may or by is None or e.args.get("id") not in mine:
             self._part.answered(False, "who_missing" if session.may else "cmd_look_only")
             return
+        command, named = str(e.args["id"]), ["/".join(self._device.key)]
         try:
-            ended = await self._desk.cancel(str(e.args["id"]), by)
+            async with session.sources.audit.doing(session.who, "command.cancel", named, command):
+                await self._desk.cancel(command, by)
         except CitywardenError as error:
             log.info("%s could not call back command %s: %s", by, e.args["id"], error)
             self._part.answered(False, "cmd_too_late")
             return
-        await session.sources.audit.note(session.who, "command.cancel", "/".join(ended.device), ended.id)
         self._part.answered(True)
         await self._follow()
 

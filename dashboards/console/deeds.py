@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from citywarden.model.alert import Alert
 from citywarden.model.dispatch import AlertDeed, Doing, SilenceNote
 from citywarden.model.errors import CitywardenError
+from citywarden.model.identity import NEW
 from dashboards.console.picture import Json
 from dashboards.console.session import MAX_NAME, Session
-from dashboards.recording import record_all
+from dashboards.recording import together
 
 MAX_NOTE = 2000
 AT_ONCE = 5000
@@ -87,9 +88,10 @@ async def act(
     for first in range(0, len(wanted.ids), AT_ONCE):
         ids = wanted.ids[first : first + AT_ONCE]
         try:
-            done = await _do(session, deed, ids)
-            await record_all(session.sources.audit, session.who, f"alert.{wanted.what}", [a.id for a in done],
-                             wanted.note or "")  # fmt: skip
+            action, said = f"alert.{wanted.what}", wanted.note or ""
+            async with session.sources.audit.doing(session.who, action, together(ids), said) as intent:
+                done = await _do(session, deed, ids)
+                intent.subjects = together([alert.id for alert in done])
         except CitywardenError as error:
             log.warning("console could not %s %s alerts: %s", wanted.what, len(ids), error)
             outcome.failed += len(ids)
@@ -127,10 +129,9 @@ async def _silence(session: Session, wanted: Wanted, outcome: Outcome) -> None:
     taken = {name: sorted({str(getattr(a, name)) for a in alerts}) for name in SCOPES[wanted.scope]}
     now_ms = sources.now_ms()
     try:
-        made = await desk.silence(
-            SilenceNote(now_ms, now_ms + wanted.span_ms, wanted.by, wanted.note, **taken)  # type: ignore[arg-type]
-        )
-        await sources.audit.note(session.who, "silence.begin", made.id, wanted.note)
+        fresh = SilenceNote(now_ms, now_ms + wanted.span_ms, wanted.by, wanted.note, **taken)  # type: ignore[arg-type]
+        async with sources.audit.doing(session.who, "silence.begin", [NEW], wanted.note) as intent:
+            intent.subjects = [(await desk.silence(fresh)).id]
         for one in wanted.ids:
             alert = session.broadcast.show(await sources.alerts.get(one))
             outcome.changed.append(session.broadcast.scene.view(alert))

@@ -116,8 +116,8 @@ def _serve(session: Session, desk: Dispatch, part: DeliveryBook) -> None:
             part.said("not_allowed")
             return
         try:
-            await (desk.replay(name) if action == "delivery.replay" else desk.enable(name))
-            await session.sources.audit.note(session.who, action, name)
+            async with session.sources.audit.doing(session.who, action, [name]):
+                await (desk.replay(name) if action == "delivery.replay" else desk.enable(name))
             part.said(said)
         except CitywardenError as error:
             part.said(error.said(session.language))

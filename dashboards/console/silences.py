@@ -9,6 +9,7 @@ from nicegui.events import GenericEventArguments
 from citywarden.model.alert import Severity
 from citywarden.model.dispatch import SilenceNote
 from citywarden.model.errors import CitywardenError
+from citywarden.model.identity import NEW
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.deeds import LONGEST_SILENCE_MS
 from dashboards.console.parts import SilenceBook
@@ -99,11 +100,12 @@ def _serve(session: Session, desk: Dispatch, part: SilenceBook) -> None:
             part.answered(False, "who_missing" if session.may else "not_allowed")
             return
         try:
-            made = await desk.silence(note_of(e.args, by, sources.now_ms(), who.tenant))
+            fresh = note_of(e.args, by, sources.now_ms(), who.tenant)
+            async with sources.audit.doing(who, "silence.begin", [NEW], fresh.why) as intent:
+                intent.subjects = [(await desk.silence(fresh)).id]
         except CitywardenError as error:
             part.answered(False, error.said(session.language))
             return
-        await sources.audit.note(who, "silence.begin", made.id, made.why)
         part.answered(True)
         await show()
 
@@ -112,8 +114,8 @@ def _serve(session: Session, desk: Dispatch, part: SilenceBook) -> None:
         if session.may:
             silence = await desk.get_silence(str(e.args.get("id")))
             if who.tenant is None or who.tenant in silence.tenant:
-                await desk.end_silence(silence.id, by)
-                await sources.audit.note(who, "silence.end", silence.id)
+                async with sources.audit.doing(who, "silence.end", [silence.id]):
+                    await desk.end_silence(silence.id, by)
         await show()
 
     async def ended(e: GenericEventArguments) -> None:

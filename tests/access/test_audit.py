@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, event, update
+from sqlalchemy import Engine, delete, update
 
 from citywarden.access import audit, tables
 from citywarden.access.desk import Desk
@@ -146,19 +146,6 @@ def test_writers_at_once_make_one_chain(engine: Engine, desk: Desk) -> None:
         list(pool.map(write, range(4)))
     chain = desk.verify()
     assert (chain.entries, chain.broken) == (40, None)
-
-
-def test_many_entries_are_one_transaction(engine: Engine, desk: Desk) -> None:
-    filled(desk)
-    commits: list[object] = []
-    event.listen(engine, "commit", commits.append)
-    desk.note_all(ZHANG, "alert.acknowledge", [f"many {n}" for n in range(50)], "mine", NOON_MS)
-    assert len(commits) == 1
-    newest = desk.find(AuditQuery(limit=50)).items
-    assert [entry.note.subject for entry in newest] == [f"many {n}" for n in reversed(range(50))]
-    assert {(entry.note.by, entry.note.tenant, entry.note.source) for entry in newest} == {
-        ("zhang", "north", "10.0.0.1")}  # fmt: skip
-    assert (desk.verify().entries, desk.verify().broken) == (56, None)
 
 
 def subjects(desk: Desk, query: AuditQuery) -> Sequence[str]:

@@ -104,8 +104,9 @@ async def test_a_password_hashed_with_less_work_is_hashed_anew(tmp_path: Path, c
 
 
 async def test_a_tenant_reads_its_own_record(reception: Reception) -> None:
-    await reception.note(Identity("a", Role.DISPATCHER, "north"), "alert.close", "1")
-    await reception.note(Identity("b", Role.DISPATCHER, "south"), "alert.close", "2")
+    for name, tenant, subject in (("a", "north", "1"), ("b", "south", "2")):
+        async with reception.doing(Identity(name, Role.DISPATCHER, tenant), "alert.close", [subject]):
+            pass
     north = Identity("n", Role.ADMINISTRATOR, "north")
     found = (await reception.find(north, AuditQuery(tenant="south"))).items
     assert [entry.note.subject for entry in found] == ["1"]

@@ -1,6 +1,5 @@
 """The cases' API over a real desk, in a database of the test's own."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,24 +17,12 @@ from dashboards.api.rights import IDENTITY
 from dashboards.sources import Sources
 from tests.api.fakes import FakeInbox, alert, sources
 from tests.cases.case_builders import MONDAY_MS, TABLE, evidence_store
+from tests.record import Record
 
 LI = Identity("li", Role.DISPATCHER, "t")
 CHEN = Identity("chen", Role.SUPERVISOR, "t")
 LOOKING = Identity("wu", Role.VIEWER, "t")
 OTHER = Identity("ma", Role.ADMINISTRATOR, "u")
-
-
-class Record:
-    """An audit that remembers."""
-
-    def __init__(self) -> None:
-        self.notes: list[tuple[str, str, str]] = []
-
-    async def note(self, who: Identity, action: str, subject: str, detail: str = "") -> None:
-        self.notes.append((who.name, action, subject))
-
-    async def note_all(self, who: Identity, action: str, subjects: Sequence[str], detail: str = "") -> None:
-        self.notes += [(who.name, action, subject) for subject in subjects]
 
 
 class Office:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from citywarden.model.errors import Unavailable
-from citywarden.model.identity import Identity
 from citywarden.provision.book import Book
 from citywarden.provision.claimbook import ClaimBook
 from citywarden.provision.contract import Account, Grant, Refusal
@@ -14,6 +13,7 @@ from citywarden.serve.claimoffice import ClaimOffice, claiming
 from citywarden.serve.enrolment import Enrolment
 from ingest.registry import Registry
 from tests.builders import KINDS, NOON_MS
+from tests.record import Record
 
 
 class Broker:
@@ -77,14 +77,11 @@ class Office:
         self.book = Book(engine)
         self.claimbook = ClaimBook(engine)
         self.registry = Registry(engine)
-        self.notes: list[tuple[str, str, str]] = []
+        self.record = Record()
         self.enrolment = Enrolment(
             self.registry, self.book, self.broker, self.clock, claiming=claiming(self.claimbook)
         )  # fmt: skip
-        self.claims = ClaimOffice(self.enrolment, self.claimbook, KINDS.keys(), self.note, self.clock)
+        self.claims = ClaimOffice(self.enrolment, self.claimbook, KINDS.keys(), self.record.doing, self.clock)
 
     def clock(self) -> int:
         return self.now_ms
-
-    async def note(self, who: Identity, action: str, subject: str, detail: str) -> None:
-        self.notes.append((who.name, action, subject))

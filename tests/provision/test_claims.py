@@ -17,7 +17,6 @@ from sqlalchemy import Engine
 from citywarden.model.claim import Mode, State
 from citywarden.model.credential import is_claim_topic
 from citywarden.model.errors import CitywardenError, NotFound
-from citywarden.model.identity import Identity
 from citywarden.provision import claimant
 from citywarden.provision.book import Book
 from citywarden.provision.bucket import Buckets, Pace
@@ -32,6 +31,7 @@ from tests.builders import KINDS, NOON_MS, device
 from tests.databases import BOTH, empty_database
 from tests.provision.doubles import Office
 from tests.provision.sites import Site, dynsec_site, embedded_site
+from tests.record import Record
 
 S1 = device("gas", "S1")
 KEY = fresh_key()
@@ -92,7 +92,7 @@ async def test_a_listed_device_gets_its_identity_once(office: Office) -> None:
     assert opened["password"] not in json.dumps({k: v for k, v in answer.items() if k != "opened"})
     again = await ask(office, request_of(secret, nonce="m" * 16))
     assert again is not None and again["status"] == "already_claimed" and "sealed" not in again
-    assert [(a, s) for _, a, s in office.notes] == [
+    assert [(a, s) for _, a, s in office.record.notes] == [
         ("device.claim.issued", "t/gas/S1"), ("device.claim.already_claimed", "t/gas/S1")
     ]  # fmt: skip
     await office.enrolment.await_claim(S1.key)
@@ -241,13 +241,10 @@ async def claiming_site(site: Site, engine: Engine) -> AsyncIterator[tuple[Claim
     """The server's part over a real broker."""
     book = ClaimBook(engine)
 
-    async def note(who: Identity, action: str, subject: str, detail: str) -> None:
-        return None
-
     enrolment = Enrolment(
         Registry(engine), Book(engine), site.provisioner, lambda: NOON_MS, Entrance(site.devices), claiming(book)
     )  # fmt: skip
-    office = ClaimOffice(enrolment, book, KINDS.keys(), note, lambda: NOON_MS)
+    office = ClaimOffice(enrolment, book, KINDS.keys(), Record().doing, lambda: NOON_MS)
     listening = asyncio.create_task(office.listen(site.server, "server-claims"))
     await office.listening.wait()
     try:

@@ -320,7 +320,8 @@ async def test_the_record_and_the_users_are_for_administrators(made: House, role
 
 async def test_the_record_is_read_in_pages_and_as_a_file(made: House) -> None:
     await made.user("zhang", Role.DISPATCHER)
-    await made.reception.note(ROOT, "device.rename", "=cmd()", 'a "quoted" detail')
+    async with made.reception.doing(ROOT, "device.rename", ["=cmd()"], 'a "quoted" detail'):
+        pass
     async with made.client(**await made.token()) as http:
         first = (await http.get("/api/v1/audit", params={"limit": 2})).json()
         second = (await http.get("/api/v1/audit", params={"limit": 2, "cursor": first["next"]})).json()

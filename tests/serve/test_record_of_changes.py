@@ -1,11 +1,14 @@
 """Every route of the API that changes something leaves its entry in the record: who did what to what."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import httpx
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Engine, event, insert
+from sqlalchemy.exc import OperationalError
 
 from citywarden.access.desk import Desk
 from citywarden.cli.running import wall_ms
@@ -124,6 +127,31 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
             soon = f"{wall_ms() + 3_600_000}"
             names = {"alert": server.ids["alerts"], "case": server.ids["cases"], "message": message, "soon": soon}
             yield Asking(server, http, names)
+
+
+@contextmanager
+def a_record_that_takes_no_intention() -> Iterator[None]:
+    def refuse(_c: object, _cursor: object, statement: str, _parameters: object, _context: object, _many: bool) -> None:
+        if statement.startswith("INSERT INTO audit_intention"):
+            raise OperationalError(statement, None, sqlite3.OperationalError("the disk is full"))
+
+    event.listen(Engine, "before_cursor_execute", refuse)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", refuse)
+
+
+def test_what_cannot_be_written_down_is_not_done(asking: Asking) -> None:
+    before = asking.server.rows()
+    known = Asking(asking.server, asking.http, asking.names | {"made": asking.names["case"]})
+    with a_record_that_takes_no_intention():
+        for change in CHANGES:
+            if change.action.startswith(("user.", "token.")):
+                continue  # one transaction with their entry: tests/access/test_intentions.py
+            answer = known.ask(replace(change, path=change.path.replace("NEW1", "G1")))
+            assert answer.status_code == 503, f"{change.route}: {answer.text}"
+    assert asking.server.rows() == before
 
 
 def test_every_change_is_recorded_with_who_made_it(asking: Asking) -> None:

@@ -7,11 +7,19 @@ from pathlib import Path
 import pytest
 
 from citywarden.access.desk import Desk
+from citywarden.access.intentions import intend
 from citywarden.model.access import AuditQuery
-from citywarden.model.identity import Identity, Role
+from citywarden.model.identity import Identity, Intent, Role
 from citywarden.sections import AccessSettings, Settings
 from citywarden.serve.reception import desk_on
-from citywarden.serve.recordkeeping import CUT_EVERY_MS, MEASUREMENT, NOTE_EVERY_MS, RecordKeeper
+from citywarden.serve.recordkeeping import (
+    CUT_EVERY_MS,
+    GIVE_UP_EVERY_MS,
+    GIVE_UP_MS,
+    MEASUREMENT,
+    NOTE_EVERY_MS,
+    RecordKeeper,
+)
 from citywarden.serve.tables import open_database
 from citywarden.store.contract import Point
 from citywarden.store.schema import RECORDS
@@ -107,3 +115,15 @@ def test_zero_days_keep_it_for_ever(tmp_path: Path) -> None:
     town.look(100 * 366 * CUT_EVERY_MS)
     assert town.desk.verify().entries == 1
     town.engine.dispose()
+
+
+def test_what_was_broken_off_is_entered_when_nobody_can_be_at_it_any_more(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    town.look()
+    intend(town.engine, LI, Intent("alert.close", ["a1"]), town.ms)
+    town.look(GIVE_UP_MS)
+    assert not town.desk.find(AuditQuery()).items, "it may be under way"
+    town.look(GIVE_UP_EVERY_MS)
+    assert [entry.note.action for entry in town.desk.find(AuditQuery()).items] == ["alert.close.unfinished"]
+    assert "broken off, see `unfinished` in the audit: 1" in caplog.text
