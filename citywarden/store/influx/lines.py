@@ -14,7 +14,7 @@ from citywarden.columns import Bools, Columns, Floats, Ints
 from citywarden.model.device import Device
 from citywarden.model.kind import Form, Quantity
 from citywarden.store.contract import Point
-from citywarden.store.influx.names import escape, measurement, quoted
+from citywarden.store.influx.names import escape, measurement, quoted, tag_key
 
 RECEIVED = "received_ms"
 """The field with the receive time."""
@@ -54,8 +54,8 @@ def point_lines(points: Sequence[Point]) -> list[bytes]:
     """One line a point; of two with the same tags and time the last. NaN and infinity are left out."""
     found: dict[tuple[str, str], str] = {}
     for point in points:
-        fields = ",".join(f"{escape(name)}={text}" for name, value in point.fields.items() if (text := _plain(value)))
-        tags = "".join(f",{escape(name)}={escape(value)}" for name, value in sorted(point.tags.items()) if value)
+        fields = ",".join(f"{tag_key(name)}={text}" for name, value in point.fields.items() if (text := _plain(value)))
+        tags = "".join(f",{tag_key(name)}={escape(value)}" for name, value in sorted(point.tags.items()) if value)
         if fields:
             found[measurement(point.measurement) + tags, f" {point.ts_ms}\n"] = f" {fields}"
     return [(head + fields + time).encode() for (head, time), fields in found.items()]

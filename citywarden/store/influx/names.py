@@ -31,6 +31,11 @@ def escape(name: str) -> str:
     return _SEPARATORS.sub(r"\\\g<0>", stored(name))
 
 
+tag_key = lru_cache(maxsize=4096)(escape)
+"""A tag key or field key of a line, remembered: there are few of them, and every line says them."""
+
+
+@lru_cache(maxsize=4096)
 def measurement(name: str) -> str:
     """The first word of a line; a leading # would make the line a comment."""
     return _SEPARATORS.sub(r"\\\g<0>", stored_measurement(name))
