@@ -6,7 +6,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 
 from citywarden.cases import tables
 from citywarden.cases.records import case_of, event_of, evidence_of
-from citywarden.model.case import Board, Case, CaseEvent, CaseQuery, Evidence, Sight, Stage
+from citywarden.model.case import Case, CaseEvent, Evidence, Stage
+from citywarden.model.casequery import Board, CaseQuery, Sight
 from citywarden.model.errors import NotFound
 from citywarden.model.page import Page
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 import chinese_calendar
 
-from citywarden.model.case import Clock, Limit
+from citywarden.model.casetime import Clock, Limit
 from citywarden.model.errors import CitywardenError
 
 MINUTE_MS = 60_000

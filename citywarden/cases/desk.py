@@ -21,23 +21,10 @@ from citywarden.cases.rates import By
 from citywarden.cases.timetable import Timetable
 from citywarden.cases.unit import UnitCases
 from citywarden.model.alert import Alert
-from citywarden.model.case import (
-    Board,
-    Case,
-    CaseEvent,
-    CaseQuery,
-    Category,
-    Deadline,
-    Deed,
-    Evidence,
-    Place,
-    RateRow,
-    Report,
-    Sight,
-    Step,
-    Why,
-)
+from citywarden.model.case import Case, CaseEvent, Category, Deed, Evidence, Place, Report, Step, Why
 from citywarden.model.casedesk import Cases, Listener
+from citywarden.model.casequery import Board, CaseQuery, RateRow, Sight
+from citywarden.model.casetime import Deadline
 from citywarden.model.errors import CitywardenError, NotFound
 from citywarden.model.identity import Identity, Role
 from citywarden.model.page import Page

@@ -17,7 +17,7 @@ from citywarden.cases import archive, tables
 from citywarden.cases.evidence import EvidenceStore, type_of
 from citywarden.cases.ledger import Ledger
 from citywarden.cases.records import case_row, event_row, evidence_row
-from citywarden.model.case import Asked, Case, CaseEvent, CaseQuery, Deadline, Evidence, Limit
+from citywarden.model.case import Asked, Case, CaseEvent, Evidence
 from citywarden.model.casebody import (
     CaseDocument,
     CasesDocument,
@@ -28,6 +28,8 @@ from citywarden.model.casebody import (
     event_body,
     evidence_body,
 )
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Deadline, Limit
 from citywarden.model.errors import CitywardenError, ConfigurationError, NotFound, Problem
 from citywarden.model.wire import timestamp
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from citywarden.cases.timetable import PHASES, Timetable
-from citywarden.model.case import Asked, Case, CaseEvent, Change, Deed, Phase, Report, Source, Stage, Step, Why
+from citywarden.model.case import Asked, Case, CaseEvent, Change, Deed, Report, Source, Stage, Step, Why
+from citywarden.model.casetime import Phase
 from citywarden.model.errors import CitywardenError
 from citywarden.model.identity import Role
 

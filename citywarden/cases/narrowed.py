@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable, Iterator, Sequence
 from pathlib import Path
 
-from citywarden.model.case import Case, CaseEvent, CaseQuery, Category, Deadline, Evidence, Place, Step, Why
+from citywarden.model.case import Case, CaseEvent, Category, Evidence, Place, Step, Why
 from citywarden.model.casedesk import Cases
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Deadline
 from citywarden.model.identity import Role
 from citywarden.model.page import Page
 

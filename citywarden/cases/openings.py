@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 
 from citywarden.cases.timetable import Timetable
 from citywarden.model.alert import CASE_KIND, Alert, Finding, Reason, Severity, Status
-from citywarden.model.case import Case, Phase, Report, Source
+from citywarden.model.case import Case, Report, Source
+from citywarden.model.casetime import Phase
 
 OVERDUE = "case.overdue"
 """The rule of alerts about overdue cases."""

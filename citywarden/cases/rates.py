@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, literal, or_
 
 from citywarden.cases import tables
 from citywarden.cases.archive import seen
-from citywarden.model.case import Case, RateRow, Rates, Sight, Stage, Tally
+from citywarden.model.case import Case, Stage
+from citywarden.model.casequery import RateRow, Rates, Sight, Tally
 
 _T = tables.case
 _CLOSING: ColumnElement[int] = case((_T.c.closed_ms < _T.c.whole_due_ms, _T.c.closed_ms), else_=_T.c.whole_due_ms)

@@ -5,20 +5,8 @@ from dataclasses import asdict, fields
 
 import orjson
 
-from citywarden.model.case import (
-    Asked,
-    Case,
-    CaseEvent,
-    Clock,
-    Deadline,
-    Evidence,
-    Limit,
-    Phase,
-    Place,
-    Source,
-    Stage,
-    Why,
-)
+from citywarden.model.case import Asked, Case, CaseEvent, Evidence, Place, Source, Stage, Why
+from citywarden.model.casetime import Clock, Deadline, Limit, Phase
 
 Row = Mapping[str, object]
 

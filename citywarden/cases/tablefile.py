@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from citywarden.cases.calendar import WorkCalendar, Works, china, with_exceptions
 from citywarden.cases.timetable import Timetable, named
-from citywarden.model.case import Category, Clock, Limit, Phase
+from citywarden.model.case import Category
+from citywarden.model.casetime import Clock, Limit, Phase
 from citywarden.model.errors import ConfigurationError, Problem
 from citywarden.yamlfile import key_of, line_of, problems_of, read_yaml
 

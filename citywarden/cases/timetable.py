@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from citywarden.cases.calendar import UnknownYear, WorkCalendar
-from citywarden.model.case import Case, Category, Clock, Deadline, Limit, Phase, Stage
+from citywarden.model.case import Case, Category, Stage
+from citywarden.model.casetime import Clock, Deadline, Limit, Phase
 
 PHASES: Mapping[Stage, Phase] = {
     Stage.REPORTED: Phase.INTAKE,

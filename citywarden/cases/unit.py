@@ -9,17 +9,9 @@ from dataclasses import replace
 from citywarden.cases.narrowed import NarrowedCases
 from citywarden.model.access import Forbidden
 from citywarden.model.alert import Alert
-from citywarden.model.case import (
-    Board,
-    Case,
-    CaseQuery,
-    Deed,
-    RateRow,
-    Report,
-    Sight,
-    Step,
-)
+from citywarden.model.case import Case, Deed, Report, Step
 from citywarden.model.casedesk import Cases, Listener
+from citywarden.model.casequery import Board, CaseQuery, RateRow, Sight
 from citywarden.model.errors import NotFound
 from citywarden.model.identity import Identity, Role
 

@@ -11,7 +11,7 @@ from citywarden.cases.desk import CaseDesk
 from citywarden.cases.tablefile import parse_table
 from citywarden.cli.checking import complain, read_file, read_text
 from citywarden.cli.options import configured, settings_of
-from citywarden.model.case import CaseQuery
+from citywarden.model.casequery import CaseQuery
 from citywarden.model.errors import CitywardenError, ConfigurationError
 from citywarden.sections import Settings
 from citywarden.serve.casework import case_desk

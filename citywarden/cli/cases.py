@@ -19,8 +19,10 @@ from citywarden.cases.rates import By
 from citywarden.cases.tablefile import parse_limit
 from citywarden.cli.casefiles import check, export, import_cases
 from citywarden.cli.options import as_json, configured, print_facts, print_json, print_table, said, settings_of
-from citywarden.model.case import Case, CaseQuery, Deed, Limit, Report, Source, Stage, Step, Why
+from citywarden.model.case import Case, Deed, Report, Source, Stage, Step, Why
 from citywarden.model.casebody import case_body, rates_body, whole_body
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Limit
 from citywarden.model.errors import CitywardenError
 from citywarden.model.identity import NEW
 from citywarden.model.unit import proper

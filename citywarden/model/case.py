@@ -6,8 +6,10 @@
 The machine that moves them is citywarden.cases.machine.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+from citywarden.model.casetime import Deadline, Limit, Phase
 
 
 class Stage(StrEnum):
@@ -93,68 +95,12 @@ class Source(StrEnum):
     LEADERS = "leaders"
 
 
-class Phase(StrEnum):
-    """What a deadline is set for. INTAKE ends with 立案, DISPATCH with 派遣, HANDLE with the work done, CHECK with
-    结案; WHOLE runs from 立案 to 结案.
-    """
-
-    INTAKE = "intake"
-    DISPATCH = "dispatch"
-    HANDLE = "handle"
-    CHECK = "check"
-    WHOLE = "whole"
-
-
-class Clock(StrEnum):
-    """How a deadline's time is counted: 自然时, 工作时, 工作日."""
-
-    NATURAL = "natural"
-    BUSINESS_HOURS = "business_hours"
-    BUSINESS_DAYS = "business_days"
-
-
 class Place(StrEnum):
     """When evidence was taken."""
 
     BEFORE = "before"
     AFTER = "after"
     OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A length of time: `amount` in minutes, or in days where the clock counts business days."""
-
-    amount: int
-    clock: Clock
-
-    def __str__(self) -> str:
-        if self.clock is Clock.BUSINESS_DAYS:
-            return f"{self.amount} business {'day' if self.amount == 1 else 'days'}"
-        kind = "business " if self.clock is Clock.BUSINESS_HOURS else ""
-        if self.amount % 60:
-            return f"{self.amount} {kind}min"
-        return f"{self.amount // 60} {kind}h"
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """When something is due. Times ms since 1970 UTC; `due_ms` None: the calendar does not know `unknown_year`, and
-    nobody guesses. `warn_ms`: from when on it is near.
-    """
-
-    phase: Phase
-    limit: Limit
-    since_ms: int
-    due_ms: int | None
-    warn_ms: int | None
-    unknown_year: int | None = None
-
-    def overdue(self, now_ms: int) -> bool:
-        return self.due_ms is not None and now_ms > self.due_ms
-
-    def near(self, now_ms: int) -> bool:
-        return self.warn_ms is not None and now_ms >= self.warn_ms and not self.overdue(now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,81 +234,6 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What somebody of a unit sees: the cases that are with the unit, and what that somebody reported."""
-
-    unit: str
-    name: str
-
-    def covers(self, case: Case) -> bool:
-        return case.unit == self.unit or case.reporter == self.name
-
-
-@dataclass(frozen=True, slots=True)
-class CaseQuery:
-    """Which cases: None or empty means any. `open`: only those that have not ended, or only those that have.
-
-    `overdue`: only those whose running deadline has passed; `since_ms`: changed at or after; `text`: in number, title,
-    place or text; `sight`: only those that somebody of a unit sees.
-    """
-
-    tenant: str | None = None
-    stages: tuple[Stage, ...] = ()
-    open: bool | None = None
-    category: str | None = None
-    unit: str | None = None
-    district: str | None = None
-    source: Source | None = None
-    alert: str | None = None
-    overdue: bool = False
-    since_ms: int | None = None
-    text: str | None = None
-    limit: int = 100
-    cursor: str | None = None
-    sight: Sight | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """What is counted for the rates. `due_*`: of the cases whose closing, or handling, was due in the time."""
-
-    accepted: int = 0
-    filed: int = 0
-    dispatched: int = 0
-    due: int = 0
-    closed: int = 0
-    closed_in_time: int = 0
-    handle_due: int = 0
-    handled_in_time: int = 0
-    reworked: int = 0
-    extended: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """立案率, 派遣率, 结案率, 按期结案率, 按期处置率, 返工率, 延期率 in percent with two decimals; None where there
-    is nothing to divide by.
-    """
-
-    filing_pct: float | None
-    dispatch_pct: float | None
-    closing_pct: float | None
-    closing_in_time_pct: float | None
-    handling_in_time_pct: float | None
-    rework_pct: float | None
-    extension_pct: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class RateRow:
-    """The rates of one group (a unit, district, category or day; "" is all of them) with what was counted."""
-
-    group: str
-    tally: Tally
-    rates: Rates
-
-
-@dataclass(frozen=True, slots=True)
 class Category:
     """A kind of case: its names, and how long each phase may take. `rules`: patterns of the alerts it comes out of."""
 
@@ -374,11 +245,3 @@ class Category:
     rules: tuple[str, ...] = ()
     unit: str = ""
     overdue: str = "minor"
-
-
-@dataclass(frozen=True, slots=True)
-class Board:
-    """How many open cases stand where. `stages`: stage -> (open, overdue, near)."""
-
-    stages: dict[Stage, tuple[int, int, int]] = field(default_factory=dict)
-    closed_today: int = 0

@@ -5,20 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from citywarden.model.case import (
-    Case,
-    CaseEvent,
-    Clock,
-    Deadline,
-    Evidence,
-    Phase,
-    Place,
-    RateRow,
-    Source,
-    Stage,
-    Step,
-    Why,
-)
+from citywarden.model.case import Case, CaseEvent, Evidence, Place, Source, Stage, Step, Why
+from citywarden.model.casequery import RateRow
+from citywarden.model.casetime import Clock, Deadline, Phase
 from citywarden.model.wire import timestamp
 
 Moment = Annotated[

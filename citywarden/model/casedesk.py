@@ -5,22 +5,9 @@ from pathlib import Path
 from typing import Protocol
 
 from citywarden.model.alert import Alert
-from citywarden.model.case import (
-    Board,
-    Case,
-    CaseEvent,
-    CaseQuery,
-    Category,
-    Deadline,
-    Deed,
-    Evidence,
-    Place,
-    RateRow,
-    Report,
-    Sight,
-    Step,
-    Why,
-)
+from citywarden.model.case import Case, CaseEvent, Category, Deed, Evidence, Place, Report, Step, Why
+from citywarden.model.casequery import Board, CaseQuery, RateRow, Sight
+from citywarden.model.casetime import Deadline
 from citywarden.model.identity import Identity, Role
 from citywarden.model.page import Page
 

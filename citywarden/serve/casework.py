@@ -18,7 +18,7 @@ from citywarden.cases.point import case_point
 from citywarden.cases.tablefile import DEFAULT, default_table, parse_table
 from citywarden.cases.timetable import Timetable
 from citywarden.model.alert import Alert, Severity, Status
-from citywarden.model.case import CaseQuery
+from citywarden.model.casequery import CaseQuery
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError, ConfigurationError, NotFound, Problem, Unavailable
 from citywarden.sections import Settings

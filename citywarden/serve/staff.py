@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 from citywarden.cases.desk import CaseDesk
-from citywarden.model.case import Case, CaseQuery, Clock, Deed, Limit, Source, Stage, Step, Why
+from citywarden.model.case import Case, Deed, Source, Stage, Step, Why
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Clock, Limit
 from citywarden.model.errors import CitywardenError
 
 LOOK_S = 1.0

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from citywarden.model.case import Deed, Limit, Report, Source, Stage
+from citywarden.model.case import Deed, Report, Source, Stage
 from citywarden.model.casebody import (
     CaseBody,
     RatesBody,
@@ -16,6 +16,7 @@ from citywarden.model.casebody import (
     whole_body,
 )
 from citywarden.model.casedesk import Cases
+from citywarden.model.casetime import Limit
 from citywarden.model.errors import NotFound
 from citywarden.model.identity import NEW
 from dashboards.api.caseshapes import BoardBody, By, CaseFilters, CategoryBody, NewCase, StepTaken, WholeCaseBody

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from citywarden.model.case import CaseQuery, Phase, Source, Stage, Step, Why
+from citywarden.model.case import Source, Stage, Step, Why
 from citywarden.model.casebody import CaseBody, CaseEventBody, CasePosition, EvidenceBody, LimitBody, StepBody
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Phase
 from dashboards.api.questions import Moment
 
 By = Literal["unit", "district", "category"]

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from citywarden.model.case import Sight
+from citywarden.model.casequery import Sight
 from citywarden.model.message import Reject
 from dashboards.api.problems import BadQuestion, problem
 from dashboards.api.questions import Cursor, Limit

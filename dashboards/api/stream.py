@@ -10,8 +10,9 @@ import orjson
 from citywarden.columns import Reading
 from citywarden.live import Change, Lagged
 from citywarden.model.alert import CASE_KIND, Alert
-from citywarden.model.case import Case, Sight
+from citywarden.model.case import Case
 from citywarden.model.casebody import case_body
+from citywarden.model.casequery import Sight
 from citywarden.model.wire import alert_body, report_item
 from dashboards.api.shapes import reading_body
 from dashboards.sources import Sources

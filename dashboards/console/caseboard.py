@@ -6,8 +6,9 @@ from datetime import datetime
 
 from nicegui import ui
 
-from citywarden.model.case import Case, CaseQuery, RateRow
+from citywarden.model.case import Case
 from citywarden.model.casedesk import Cases
+from citywarden.model.casequery import CaseQuery, RateRow
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.caseviews import card_view, category_view
 from dashboards.console.markup import Html, figures, html, table

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from nicegui import ui
 from nicegui.events import GenericEventArguments
 
-from citywarden.model.case import Case, Clock, Deed, Limit, Step, Why
+from citywarden.model.case import Case, Deed, Step, Why
 from citywarden.model.casedesk import Cases
+from citywarden.model.casetime import Clock, Limit
 from citywarden.model.errors import CitywardenError, NotFound
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.caseviews import case_view, category_view, event_view, file_view

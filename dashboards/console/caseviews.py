@@ -1,7 +1,8 @@
 """Cases as the pages show them."""
 
-from citywarden.model.case import Case, CaseEvent, Category, Deadline, Evidence, Limit
+from citywarden.model.case import Case, CaseEvent, Category, Evidence
 from citywarden.model.casedesk import Cases
+from citywarden.model.casetime import Deadline, Limit
 from dashboards.console.picture import Json
 
 

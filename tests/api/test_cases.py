@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from citywarden.live import Live
-from citywarden.model.case import Sight
 from citywarden.model.casebody import CasesDocument
+from citywarden.model.casequery import Sight
 from citywarden.model.identity import Identity, Role
 from dashboards.api.stream import Choice, stream
 from dashboards.scoping import narrowed

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citywarden.cases.calendar import UnknownYear, WorkCalendar, china, with_exceptions
-from citywarden.model.case import Clock, Limit
+from citywarden.model.casetime import Clock, Limit
 from tests.cases.case_builders import CALENDAR, HOUR_MS, MINUTE_MS, ZONE, at
 
 HOURS, DAYS, NATURAL = Clock.BUSINESS_HOURS, Clock.BUSINESS_DAYS, Clock.NATURAL

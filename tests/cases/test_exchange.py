@@ -12,7 +12,9 @@ from sqlalchemy import Engine
 from citywarden.cases.desk import CaseDesk
 from citywarden.cases.exchange import bring_in, contents, export, shape
 from citywarden.cases.ledger import Ledger
-from citywarden.model.case import CaseQuery, Clock, Deed, Limit, Place, Step, Why
+from citywarden.model.case import Deed, Place, Step, Why
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Clock, Limit
 from citywarden.model.errors import ConfigurationError
 from citywarden.serve.tables import open_database
 from tests.cases.case_builders import (

@@ -13,7 +13,9 @@ from citywarden.cases import archive, tables
 from citywarden.cases.ledger import AlreadyOpen, Ledger
 from citywarden.cases.machine import Refused
 from citywarden.cases.point import case_point
-from citywarden.model.case import Case, CaseQuery, Clock, Deed, Limit, Source, Stage, Step, Why
+from citywarden.model.case import Case, Deed, Source, Stage, Step, Why
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Clock, Limit
 from citywarden.model.errors import NotFound
 from tests.cases.case_builders import HOUR_MS, MINUTE_MS, MONDAY_MS, TABLE, at, deed, ledger, report, walk
 from tests.databases import BOTH, empty_database

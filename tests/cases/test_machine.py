@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from citywarden.cases import machine
 from citywarden.cases.machine import IN_CHINESE, RULES, Refusal, Refused, by_time, opened, possible, take
 from citywarden.cases.timetable import PHASES
-from citywarden.model.case import Case, Clock, Deed, Limit, Phase, Source, Stage, Step, Why
+from citywarden.model.case import Case, Deed, Source, Stage, Step, Why
+from citywarden.model.casetime import Clock, Limit, Phase
 from citywarden.model.identity import Role
 from tests.cases.case_builders import HOUR_MS, MINUTE_MS, MONDAY_MS, STRAIGHT, TABLE, at, deed, report
 

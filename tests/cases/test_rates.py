@@ -8,7 +8,8 @@ from sqlalchemy import Engine, insert
 
 from citywarden.cases import rates, tables
 from citywarden.cases.rates import By, rates_of
-from citywarden.model.case import Deed, Rates, Step, Tally, Why
+from citywarden.model.case import Deed, Step, Why
+from citywarden.model.casequery import Rates, Tally
 from citywarden.serve.tables import open_database
 from tests.cases.case_builders import HOUR_MS, REWORK, STRAIGHT, at, deed, ledger, report, walk
 from tests.databases import BOTH, empty_database

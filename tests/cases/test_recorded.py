@@ -12,7 +12,8 @@ from sqlalchemy import Engine, insert
 from citywarden.cases import rates, tables
 from citywarden.cases.rates import By, closed_in_time
 from citywarden.cases.records import case_row
-from citywarden.model.case import Case, Clock, Deadline, Limit, Phase, Source, Stage
+from citywarden.model.case import Case, Source, Stage
+from citywarden.model.casetime import Clock, Deadline, Limit, Phase
 from tests.databases import empty_database
 
 BOSTON = ZoneInfo("America/New_York")

@@ -3,7 +3,7 @@
 import pytest
 
 from citywarden.cases.tablefile import default_table, parse_limit, parse_table
-from citywarden.model.case import Clock, Limit, Phase
+from citywarden.model.casetime import Clock, Limit, Phase
 from citywarden.model.errors import ConfigurationError
 from tests.cases.case_builders import TABLE, ZONE, at
 

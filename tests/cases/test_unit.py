@@ -11,7 +11,9 @@ from citywarden.access.desk import Desk
 from citywarden.cases.desk import CaseDesk
 from citywarden.cases.unit import STEPS
 from citywarden.model.access import Forbidden, NewUser, UserChange
-from citywarden.model.case import Case, CaseQuery, Clock, Deed, Limit, Place, Stage, Step, Why
+from citywarden.model.case import Case, Deed, Place, Stage, Step, Why
+from citywarden.model.casequery import CaseQuery
+from citywarden.model.casetime import Clock, Limit
 from citywarden.model.errors import NotFound
 from citywarden.model.identity import LOCAL, Identity, Role
 from citywarden.model.unit import proper

@@ -13,7 +13,8 @@ from tempfile import mkdtemp
 from citywarden.cases.desk import CaseDesk
 from citywarden.cases.ledger import Ledger
 from citywarden.cases.openings import report_of
-from citywarden.model.case import Case, Clock, Deed, Limit, Place, Report, Source, Step, Why
+from citywarden.model.case import Case, Deed, Place, Report, Source, Step, Why
+from citywarden.model.casetime import Clock, Limit
 from citywarden.serve.tables import open_database
 from tests.cases.case_builders import TABLE, evidence_store
 from tests.console.fakes import MINUTE_MS, NIGHT_MS, City

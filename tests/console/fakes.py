@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from citywarden.columns import Columns, Floats, Reading, from_readings
 from citywarden.live import Live
 from citywarden.model.alert import Alert, AlertQuery, Reason, Severity, Status
-from citywarden.model.case import Category, Limit
-from citywarden.model.case import Clock as CaseClock
+from citywarden.model.case import Category
+from citywarden.model.casetime import Clock as CaseClock
+from citywarden.model.casetime import Limit
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import NotFound
 from citywarden.model.kind import JsonScalar, Scene

@@ -15,7 +15,8 @@ from citywarden.alerts.point import alert_point
 from citywarden.cases.point import case_point
 from citywarden.columns import Reading, from_readings
 from citywarden.model.alert import Alert, Severity, Status
-from citywarden.model.case import Case, Clock, Deadline, Limit, Phase, Source, Stage
+from citywarden.model.case import Case, Source, Stage
+from citywarden.model.casetime import Clock, Deadline, Limit, Phase
 from citywarden.model.device import Device
 from citywarden.model.kind import JsonScalar, Scene
 from citywarden.model.work import Evidence, Operation, TaskReport, Verdict

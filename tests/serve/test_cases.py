@@ -9,7 +9,8 @@ from citywarden.alerts.routes import Routes
 from citywarden.cases.openings import OVERDUE
 from citywarden.cases.point import MEASUREMENT
 from citywarden.model.alert import Alert, Finding, Reason, Severity
-from citywarden.model.case import CaseQuery, Deed, Stage, Step
+from citywarden.model.case import Deed, Stage, Step
+from citywarden.model.casequery import CaseQuery
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import ConfigurationError
 from citywarden.sections import CasesSettings, Settings

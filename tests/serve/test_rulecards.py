@@ -2,7 +2,8 @@
 
 from citywarden.cases.openings import OVERDUE
 from citywarden.model.alert import Severity
-from citywarden.model.case import Category, Clock, Limit
+from citywarden.model.case import Category
+from citywarden.model.casetime import Clock, Limit
 from citywarden.model.ruling import NO_DATA, Origin, RuleCard, said_in, title_in, titles_of
 from citywarden.serve.prepare import default_rules
 from citywarden.serve.rulecards import rule_cards
