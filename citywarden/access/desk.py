@@ -1,50 +1,30 @@
 """Users, sessions and tokens as commands use them: every call is one transaction, with the time passed in."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
-from citywarden.access import audit, intentions, sessions, tokens, tries, users
+from citywarden.access import sessions, tokens, tries, users
 from citywarden.access.heads import Heads
 from citywarden.access.passwords import Passwords, generate, weakness
+from citywarden.access.record import Record, enter
 from citywarden.access.sessions import Terms
-from citywarden.model.access import (
-    AuditEntry,
-    AuditQuery,
-    Chain,
-    Denied,
-    Head,
-    NewToken,
-    NewUser,
-    SessionNote,
-    Token,
-    User,
-    UserChange,
-    Visit,
-)
-from citywarden.model.errors import CitywardenError, NotFound, Unavailable
-from citywarden.model.identity import AuditNote, Identity, note_of
-from citywarden.model.page import Page
-
-R = TypeVar("R")
+from citywarden.model.access import Denied, NewToken, NewUser, SessionNote, Token, User, UserChange, Visit
+from citywarden.model.errors import CitywardenError, NotFound
+from citywarden.model.identity import Identity
 
 
-class Desk:
-    """Who may come in, in the server's database. What `who` does is recorded; what `who` may not raises Forbidden.
-
-    `unit_of`: the whole name of a unit that people call by a part of it; `heads`: where the ends of the record are
-    noted beside the database.
+class Desk(Record):
+    """Who may come in, in the server's database, and its record. What `who` does is recorded; what `who` may not
+    raises Forbidden. `unit_of`: the whole name of a unit that people call by a part of it.
     """
 
     def __init__(
         self, engine: Engine, passwords: Passwords | None = None, terms: Terms | None = None,
         unit_of: Callable[[str], str] = str.strip, heads: Heads | None = None,
     ) -> None:  # fmt: skip
-        self.engine = engine
-        self.heads = heads
+        super().__init__(engine, heads)
         self._unit_of = unit_of
         self.passwords = passwords or Passwords()
         self.terms = terms or Terms()
@@ -76,7 +56,7 @@ class Desk:
         def work(connection: Connection) -> User:
             user = users.add(connection, new, kept, once, who.name, now_ms)
             said = f"role {user.role}, tenant {user.tenant or 'every'}{f', unit {user.unit}' if user.unit else ''}"
-            _record(connection, who, "user.add", user.name, said, now_ms)
+            enter(connection, who, "user.add", user.name, said, now_ms)
             return user
 
         return self._change(work), given if once else None
@@ -98,7 +78,7 @@ class Desk:
             if wanted:
                 sessions.end_of_user(connection, name)
                 said = ", ".join(f"{column} {_told(column, value)}" for column, value in wanted.items())
-                _record(connection, who, "user.change", name, said, now_ms)
+                enter(connection, who, "user.change", name, said, now_ms)
             return user
 
         return self._change(work)
@@ -110,7 +90,7 @@ class Desk:
             _managed(connection, who, name)
             sessions.end_of_user(connection, name)
             users.remove(connection, name)
-            _record(connection, who, "user.remove", name, "", now_ms)
+            enter(connection, who, "user.remove", name, "", now_ms)
 
         self._change(work)
 
@@ -124,7 +104,7 @@ class Desk:
             _managed(connection, who, name)
             users.set_password(connection, name, kept, once=True)
             sessions.end_of_user(connection, name)
-            _record(connection, who, "user.password", name, "reset", now_ms)
+            enter(connection, who, "user.password", name, "reset", now_ms)
 
         self._change(work)
         return given if password is None else None
@@ -151,7 +131,7 @@ class Desk:
             users.note_login(connection, name, now_ms)
             user = users.get(connection, name)
             cookie = sessions.begin(connection, name, address, agent, now_ms, self.terms)
-            _record(connection, replace(user.identity, source=address), "login", name, "", now_ms)
+            enter(connection, replace(user.identity, source=address), "login", name, "", now_ms)
             return user, cookie
 
         return self._change(work)
@@ -174,7 +154,7 @@ class Desk:
         def work(connection: Connection) -> None:
             users.set_password(connection, name, kept, once=False)
             sessions.end_of_user(connection, name, keep=visit.session)
-            _record(connection, visit.who, "user.password", name, "changed", now_ms)
+            enter(connection, visit.who, "user.password", name, "changed", now_ms)
 
         self._change(work)
 
@@ -195,7 +175,7 @@ class Desk:
                 sessions.end_of_user(connection, name)
             else:
                 sessions.end(connection, visit.session)
-            _record(connection, visit.who, "logout", name, "everywhere" if everywhere else "", now_ms)
+            enter(connection, visit.who, "logout", name, "everywhere" if everywhere else "", now_ms)
 
         self._change(work)
 
@@ -206,7 +186,7 @@ class Desk:
         def work(connection: Connection) -> None:
             if not shown or not sessions.end_of_user(connection, name, shown=shown):
                 raise NotFound(f"no session {shown!r}")
-            _record(connection, visit.who, "logout", name, f"session {shown}", now_ms)
+            enter(connection, visit.who, "logout", name, f"session {shown}", now_ms)
 
         self._change(work)
 
@@ -226,7 +206,7 @@ class Desk:
                 f"{token.id}, role {token.role}, tenant {token.tenant or 'every'}, "
                 f"{' '.join(token.scopes) or 'any scope'}{f', unit {token.unit}' if token.unit else ''}"
             )
-            _record(connection, who, "token.add", token.name, said, now_ms)
+            enter(connection, who, "token.add", token.name, said, now_ms)
             return token, text
 
         return self._change(work)
@@ -240,7 +220,7 @@ class Desk:
                 raise NotFound(f"no token {name_or_id!r}")
             users.check_manages(who, token.role, token.tenant)
             tokens.revoke(connection, token.id, now_ms)
-            _record(connection, who, "token.revoke", token.name, token.id, now_ms)
+            enter(connection, who, "token.revoke", token.name, token.id, now_ms)
             return replace(token, revoked_ms=now_ms)
 
         return self._change(work)
@@ -248,58 +228,6 @@ class Desk:
     def recognise(self, text: str, now_ms: int) -> Token | None:
         """The good token whose text that is."""
         return self._do(lambda c: tokens.recognise(c, text, now_ms))
-
-    # the record
-
-    def note(self, who: Identity, action: str, subject: str, detail: str, now_ms: int) -> AuditEntry:
-        """Record what was done. Raises Unavailable."""
-        return audit.append(self.engine, note_of(who, action, subject, detail, now_ms))
-
-    def standing(self) -> list[AuditNote]:
-        """What is under way, or was broken off and is not in the record yet, oldest first."""
-        return self._do(intentions.standing)
-
-    def give_up(self, before_ms: int) -> int:
-        """See `intentions.give_up`."""
-        return self._change(lambda c: intentions.give_up(c, before_ms))
-
-    def find(self, query: AuditQuery) -> Page[AuditEntry]:
-        return self._do(lambda c: audit.find(c, query))
-
-    def verify(self, noted: Sequence[Head] = ()) -> Chain:
-        """Check the whole record, against the heads noted in the file too. Raises CitywardenError."""
-        heads = [*noted, *(self.heads.read() if self.heads else ())]
-        return self._do(lambda c: audit.verify(c, heads))
-
-    def note_head(self, now_ms: int) -> Head | None:
-        """Note the present end of the record outside the database; returns it, None where there is no record yet."""
-        head = self._do(audit.head)
-        if head is not None and self.heads is not None:
-            self.heads.note(head, now_ms)
-        return head
-
-    def cut(self, before_ms: int, now_ms: int) -> int:
-        """Take out what is older, see `audit.cut`. The heads of what is gone are forgotten, too."""
-        first = self._do(lambda c: audit.cut(c, before_ms, now_ms))
-        if first and self.heads is not None:
-            self.heads.forget(first)
-        return first
-
-    def _change(self, work: Callable[[Connection], R]) -> R:
-        """A change together with its entry: both, or neither."""
-        return audit.writing(self.engine, work)
-
-    def _do(self, work: Callable[[Connection], R]) -> R:
-        try:
-            with self.engine.begin() as connection:
-                return work(connection)
-        except SQLAlchemyError as error:
-            raise Unavailable(f"the database does not answer: {error.__cause__ or error}") from None
-
-
-def _record(connection: Connection, who: Identity, action: str, subject: str, detail: str, now_ms: int) -> None:
-    """The entry of a change, in the change's own transaction; the last thing of it: see `audit.writing`."""
-    audit.add(connection, [note_of(who, action, subject, detail, now_ms)])
 
 
 def _told(column: str, value: object) -> object:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from citywarden.access import intentions
 from citywarden.access.desk import Desk
 from citywarden.model.access import (
     AuditEntry,
@@ -143,15 +142,15 @@ class Reception:
         self, who: Identity, action: str, subjects: Sequence[str], detail: str = ""
     ) -> AsyncIterator[Intent]:
         """What is done in this block is written down before, and its outcome after it. Raises Unavailable."""
-        engine, intent = self.desk.engine, Intent(action, [*subjects], detail)
-        key = await self._run(intentions.intend, engine, who, intent, self._clock_ms())
+        intent = Intent(action, [*subjects], detail)
+        key = await self._run(self.desk.intend, who, intent, self._clock_ms())
         try:
             yield intent
         except Exception as error:
             with suppress(Unavailable):  # the intention stands, and says so
-                await self._run(intentions.settle, engine, key, who, intent, self._clock_ms(), error)
+                await self._run(self.desk.settle, key, who, intent, self._clock_ms(), error)
             raise
-        await self._run(intentions.settle, engine, key, who, intent, self._clock_ms())
+        await self._run(self.desk.settle, key, who, intent, self._clock_ms())
 
     async def find(self, who: Identity, query: AuditQuery) -> Page[AuditEntry]:
         """Notes that fit, newest first; of the tenant of `who`."""

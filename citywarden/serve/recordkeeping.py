@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from citywarden.access.desk import Desk
+from citywarden.access.record import Record
 from citywarden.model.access import Head
 from citywarden.model.errors import CitywardenError
 from citywarden.store.contract import Point
@@ -30,9 +30,9 @@ class RecordKeeper:
     """Looks after the record while the server runs. `days`: how long entries are kept, 0 for ever."""
 
     def __init__(
-        self, desk: Desk, days: int, offer: Callable[[Iterable[Point]], None], clock_ms: Callable[[], int]
+        self, record: Record, days: int, offer: Callable[[Iterable[Point]], None], clock_ms: Callable[[], int]
     ) -> None:
-        self._desk = desk
+        self._record = record
         self._keep_ms = days * 86_400_000
         self._offer = offer
         self._clock_ms = clock_ms
@@ -57,17 +57,17 @@ class RecordKeeper:
         """
         now_ms = self._clock_ms()
         if _is_time(self._gave_up_ms, now_ms, GIVE_UP_EVERY_MS):
-            broken, self._gave_up_ms = self._desk.give_up(now_ms - GIVE_UP_MS), now_ms
+            broken, self._gave_up_ms = self._record.give_up(now_ms - GIVE_UP_MS), now_ms
             if broken:
                 log.warning("broken off, see `unfinished` in the audit: %s", broken)
         if self._is_time_to_cut(now_ms):
-            first = self._desk.cut(now_ms - self._keep_ms, now_ms)
+            first = self._record.cut(now_ms - self._keep_ms, now_ms)
             self._cut_ms = now_ms
             if first:
                 log.info("the audit's entries before number %s were cut for their age", first)
         if not _is_time(self._noted_ms, now_ms, NOTE_EVERY_MS):
             return []
-        head, self._noted_ms = self._desk.note_head(now_ms), now_ms
+        head, self._noted_ms = self._record.note_head(now_ms), now_ms
         if head is None or head == self._noted:
             return []
         log.info("the audit's head is %s", head)
