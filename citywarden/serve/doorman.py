@@ -30,13 +30,20 @@ from citywarden.model.errors import Unavailable
 from citywarden.model.identity import LOCAL, Identity, Role
 from citywarden.serve.headers import protected
 from dashboards.api.cookies import SESSION
-from dashboards.api.problems import problem
-from dashboards.api.rights import IDENTITY, STRANGER, VISIT
+from dashboards.api.problems import OTHER_SITE, language_of, problem
+from dashboards.api.rights import IDENTITY, LOG_IN, STRANGER, VISIT
 
 LOOK_S = 5.0
 """How often sessions and tokens of open connections are asked for anew: another process may have ended them."""
 ENDED = 4401
 """Code of a WebSocket that is closed because its login has ended."""
+
+_BAD_TOKEN = ("the token is unknown, revoked or expired", "令牌不存在、已吊销或已过期")
+_CHANGE_FIRST = (
+    "change your password first: POST /api/v1/me/password, or the page /password",
+    "请先修改密码：POST /api/v1/me/password，或页面 /password",
+)
+"""English and Chinese."""
 
 
 class Recognition(Protocol):
@@ -48,14 +55,14 @@ class Recognition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who is asking, and by what. `refusal`: what was shown is no good."""
+    """Who is asking, and by what. `refused`: the token that was shown is no good."""
 
     who: Identity
     visit: Visit | None = None
     token: Token | None = None
     cookie: str = ""
     bearer: str = ""
-    refusal: str = ""
+    refused: bool = False
 
 
 class Doorman:
@@ -120,7 +127,7 @@ class Doorman:
         if bearer is not None and (caller.is_api or caller.path == "/healthz"):
             token = await self._known.recognise(bearer)
             if token is None:
-                return Asker(STRANGER, refusal="the token is unknown, revoked or expired")
+                return Asker(STRANGER, refused=True)
             who = replace(token.identity, source=address)
             return Asker(who, token=token, bearer=bearer)
         cookie = cookie_of(caller)
@@ -136,21 +143,24 @@ class Doorman:
 
     def _refusal(self, caller: Caller, asker: Asker, query: str) -> Response | None:
         """The answer to somebody who may not come in."""
+        at = 1 if language_of(caller.headers.get("accept-language", "")) == "zh-CN" else 0
         if is_foreign(caller):
-            return problem(403, "requests that change something must not come from another site")
-        if asker.refusal:
-            return problem(401, asker.refusal, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+            return problem(403, OTHER_SITE[at])
+        if asker.refused:
+            return problem(401, _BAD_TOKEN[at], {"WWW-Authenticate": 'Bearer error="invalid_token"'})
         if asker.who == STRANGER and not is_open(caller):
             if caller.is_api or caller.kind == "websocket" or caller.method not in ("GET", "HEAD"):
-                return problem(401, "log in, or show a token", {"WWW-Authenticate": "Bearer"})
+                return problem(401, LOG_IN[at], {"WWW-Authenticate": "Bearer"})
             back = quote(caller.path + (f"?{query}" if query else ""), safe="")
             return RedirectResponse(f"/login?next={back}", 303)
         if asker.visit is not None and asker.visit.user.must_change and not is_first(caller):
             if caller.is_api or caller.kind == "websocket":
-                return problem(403, "change your password first: POST /api/v1/me/password, or the page /password")
+                return problem(403, _CHANGE_FIRST[at])
             return RedirectResponse("/password", 303)
         if asker.token is not None and not permits(asker.token.scopes, caller.method, caller.path):
-            return problem(403, f"the token {asker.token.name} has the scopes {' '.join(asker.token.scopes)} only")
+            name, scopes = asker.token.name, " ".join(asker.token.scopes)
+            said = (f"the token {name} has the scopes {scopes} only", f"令牌 {name} 的范围仅限 {scopes}")
+            return problem(403, said[at])
         return None
 
 

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
 from citywarden.model.access import AuditQuery, NewToken, NewUser, Token, User, UserChange, Visit
 from citywarden.model.identity import Role
 from citywarden.model.wire import timestamp
 from dashboards.api.cookies import clear_session, set_session
+from dashboards.api.problems import Refused
 from dashboards.api.questions import Cursor, Limit, Moment, Word
 from dashboards.api.record import csv_lines, entry_body
 from dashboards.api.rights import Administrator, Viewer, visit_of
@@ -294,7 +294,7 @@ def _record(router: APIRouter, gate: Access) -> None:
 def _visit(request: Request) -> Visit:
     visit = visit_of(request)
     if visit is None:
-        raise HTTPException(409, "nobody is logged in here")
+        raise Refused(409, "nobody is logged in here", "此处没有人登录")
     return visit
 
 

@@ -4,13 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
-from starlette.exceptions import HTTPException
 
 from citywarden.model.case import Place
 from citywarden.model.casebody import EvidenceBody, evidence_body
 from citywarden.model.casedesk import Cases
 from citywarden.model.errors import CitywardenError, NotFound, Unavailable
-from dashboards.api.problems import BadQuestion, language_of
+from dashboards.api.problems import BadQuestion, Refused, wanted_by
 from dashboards.api.questions import Word
 from dashboards.api.rights import Dispatcher, Viewer, signed
 from dashboards.sources import Sources
@@ -45,7 +44,8 @@ def evidence(sources: Sources, desk: Cases) -> APIRouter:
         case = await mine.get(id)
         length = request.headers.get("content-length", "")
         if length.isdigit() and int(length) > desk.largest_file:
-            raise HTTPException(413, f"a file may have {desk.largest_file >> 20} MiB")
+            most = desk.largest_file >> 20
+            raise Refused(413, f"a file may have {most} MiB", f"文件不能超过 {most} MiB")
         signer, _ = signed(who, by)
         try:
             async with sources.audit.doing(who, "case.evidence", [case.number], name) as intent:
@@ -54,7 +54,7 @@ def evidence(sources: Sources, desk: Cases) -> APIRouter:
         except (NotFound, Unavailable):
             raise
         except CitywardenError as error:
-            raise BadQuestion("body", error.said(language_of(request.headers.get("accept-language", "")))) from None
+            raise BadQuestion("body", error.said(wanted_by(request))) from None
         return evidence_body(kept)
 
     @router.get("/{file}", response_class=FileResponse, responses=_FILE)

@@ -102,7 +102,10 @@ def _accounts(router: APIRouter, sources: Sources, desk: Cases) -> None:
         start_ms = round(first.timestamp() * 1000) if since is None else since
         stop_ms = now_ms if until is None else until
         if not 0 < stop_ms - start_ms <= timedelta(days=LONGEST_DAYS) // timedelta(milliseconds=1):
-            raise BadQuestion("query.until", f"it must be after since, and at most {LONGEST_DAYS} days")
+            raise BadQuestion(
+                "query.until", f"it must be after since, and at most {LONGEST_DAYS} days",
+                f"应晚于 since，且相隔不超过 {LONGEST_DAYS} 天",
+            )  # fmt: skip
         return [rates_body(row) for row in await desk.seen_by(who).rates(start_ms, stop_ms, by, tenant)]
 
     @router.get("/export", response_class=StreamingResponse)
@@ -149,7 +152,7 @@ async def _report(sources: Sources, desk: Cases, new: NewCase, by: str, tenant: 
     at = new.location
     if new.alert is None:
         if new.category is None or new.title is None:
-            raise BadQuestion("body", "expected category and title, or an alert")
+            raise BadQuestion("body", "expected category and title, or an alert", "应有类别和标题，或告警")
         return Report(
             tenant or new.tenant or desk.tenant, new.category, new.title, new.source or Source.PATROL, by, new.text,
             new.place, new.district, at.lat if at else None, at.lon if at else None,

@@ -139,7 +139,9 @@ def _registration(router: APIRouter, office: _Office) -> None:
     async def add(given: NewDevice, who: Administrator) -> dict[str, object]:
         """Register a device; its credentials are in the answer, and nowhere else."""
         if not who.sees(given.tenant):
-            raise BadQuestion("body.tenant", f"{who.name} belongs to tenant {who.tenant}")
+            raise BadQuestion(
+                "body.tenant", f"{who.name} belongs to tenant {who.tenant}", f"{who.name} 属于租户 {who.tenant}"
+            )
         device = _changed(office.sources, Device(given.tenant, given.kind, given.id), given)
         async with office.doing(who, "add", device, "to claim its password" if given.claim else ""):
             issued = await office.enrolment.add([device], given.claim)
@@ -248,12 +250,16 @@ def _changed(sources: Sources, device: Device, given: DeviceFacts) -> Device:
     """The device with what was given. Raises BadQuestion."""
     kind = sources.kinds.get(device.kind)
     if kind is None:
-        raise BadQuestion("body.kind", f"no kind {device.kind!r}, expected one of: {', '.join(sources.kinds)}")
+        known = ", ".join(sources.kinds)
+        raise BadQuestion(
+            "body.kind", f"no kind {device.kind!r}, expected one of: {known}",
+            f"没有类型 {device.kind!r}，应为 {known} 之一",
+        )  # fmt: skip
     told = given.model_fields_set
     lat = given.lat if "lat" in told else device.lat
     lon = given.lon if "lon" in told else device.lon
     if (lat is None) != (lon is None):
-        raise BadQuestion("body.lat", "a position is both lat and lon")
+        raise BadQuestion("body.lat", "a position is both lat and lon", "经度和纬度要同时填写")
     profile = dict(given.profile) if given.profile is not None else dict(device.profile)
     _check_profile(profile, {quantity.field for quantity in kind.sent})
     return Device(
@@ -270,7 +276,9 @@ def _check_profile(profile: dict[str, bool | int | float | str], fields: set[str
     for name in ("interval_s", "nominal_power_w"):
         value = profile.get(name, 1.0)
         if isinstance(value, bool | str) or not 0 < value < float("inf"):
-            raise BadQuestion(f"body.profile.{name}", f"{value!r}: expected a number above 0")
+            raise BadQuestion(
+                f"body.profile.{name}", f"{value!r}: expected a number above 0", f"{value!r}：应为大于 0 的数字"
+            )
     mapping = profile.get(PROFILE_NAME)
     if mapping is None:
         return

@@ -96,7 +96,10 @@ def handling(sources: Sources, desk: Dispatch) -> APIRouter:
         end_ms = sources.now_ms() if until is None else until
         start_ms = end_ms - 7 * DAY_MS if since is None else since
         if not 0 < end_ms - start_ms <= LONGEST_DAYS * DAY_MS:
-            raise BadQuestion("query.since", f"expected a time before `until`, at most {LONGEST_DAYS} days")
+            raise BadQuestion(
+                "query.since", f"expected a time before `until`, at most {LONGEST_DAYS} days",
+                f"应早于 until，且相隔不超过 {LONGEST_DAYS} 天",
+            )  # fmt: skip
         return measures_body(await desk.measures(start_ms, end_ms), start_ms, end_ms)
 
     @router.get("/{id}/history", response_model=Listed[EventBody])

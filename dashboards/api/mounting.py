@@ -9,7 +9,6 @@ import logging
 from fastapi import Depends, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import URLPath
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,7 +23,7 @@ from dashboards.api.deliveries import deliveries
 from dashboards.api.dispatch import dispatch
 from dashboards.api.enrolment import claims, enrolment
 from dashboards.api.handling import handling
-from dashboards.api.problems import MEDIA_TYPE, Problem, handle_problems
+from dashboards.api.problems import MEDIA_TYPE, OTHER_SITE, Problem, Refused, handle_problems
 from dashboards.api.rights import identity_of
 from dashboards.api.rules import rules
 from dashboards.api.server import server
@@ -114,7 +113,7 @@ async def _refuse_other_sites(request: Request) -> None:
     """A page of another site, open in a user's browser, must not act on alerts here."""
     origin = request.headers.get("origin")
     if request.method not in ("GET", "HEAD") and origin and origin.partition("://")[2] != request.headers.get("host"):
-        raise HTTPException(403, "requests that change something must not come from another site")
+        raise Refused(403, *OTHER_SITE)
 
 
 def _document(api: FastAPI) -> dict[str, object]:

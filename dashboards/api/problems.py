@@ -10,22 +10,20 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from citywarden.model.access import Denied, Forbidden, TooOften
 from citywarden.model.errors import CitywardenError, NotFound, Unavailable
+from dashboards.api.mistakes import Mistake, mistake_of, told
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5.0
 """Suggested to clients where the part that is unavailable names no time of its own."""
 
+OTHER_SITE = ("requests that change something must not come from another site", "修改请求不能来自其他网站")
+"""Said to a page of another site."""
+
 log = logging.getLogger(__name__)
-
-
-class Mistake(BaseModel):
-    """One thing wrong with a request."""
-
-    where: str
-    what: str
 
 
 class Problem(BaseModel):
@@ -41,11 +39,24 @@ class Problem(BaseModel):
 
 
 class BadQuestion(Exception):
-    """A parameter is well-formed but cannot be answered; becomes 422."""
+    """A parameter is well-formed but cannot be answered; becomes 422. `zh`: `what` in Chinese."""
 
-    def __init__(self, where: str, what: str) -> None:
+    def __init__(self, where: str, what: str, zh: str = "") -> None:
         super().__init__(what)
-        self.mistake = Mistake(where=where, what=what)
+        self._place, self._what, self._zh = where.split("."), what, zh
+
+    def said(self, language: str) -> Mistake:
+        """What is wrong, in a language."""
+        own = self._zh if language.startswith("zh") and self._zh else self._what
+        return told(self._place, own, language)
+
+
+class Refused(HTTPException):
+    """An answer without an error of ours behind it, in English and Chinese."""
+
+    def __init__(self, status: int, what: str, zh: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, what, headers)
+        self.zh = zh
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
@@ -63,29 +74,28 @@ def handle_problems(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def _mistakes(mistakes: Sequence[Mistake]) -> JSONResponse:
-    detail = "; ".join(f"{m.where}: {m.what}" for m in mistakes)
-    return problem(422, detail, errors=[m.model_dump() for m in mistakes])
+def _mistakes(mistakes: Sequence[Mistake], language: str) -> JSONResponse:
+    detail = ("；" if language == "zh-CN" else "; ").join(m.what for m in mistakes)
+    return problem(422, detail, _spoken(language), errors=[m.model_dump() for m in mistakes])
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return _mistakes(
-        [
-            Mistake(where=".".join(map(str, e["loc"])), what=str(e["msg"]).removeprefix("Value error, "))
-            for e in error.errors()
-        ]
-    )
+    language = wanted_by(request)
+    return _mistakes([mistake_of(e, language) for e in error.errors()], language)
 
 
-async def _bad_question(_request: Request, error: Exception) -> JSONResponse:
+async def _bad_question(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BadQuestion)
-    return _mistakes([error.mistake])
+    language = wanted_by(request)
+    return _mistakes([error.said(language)], language)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    detail = str(error.detail)
+    detail, language = str(error.detail), wanted_by(request)
+    if isinstance(error, Refused) and language == "zh-CN":
+        return problem(error.status_code, error.zh, {**(error.headers or {}), **_spoken(language)})
     if detail == HTTPStatus(error.status_code).phrase:
         detail = f"{request.method} {request.url.path}"
     return problem(error.status_code, detail, error.headers)
@@ -104,10 +114,18 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         status = 403
     elif isinstance(error, TooOften):
         status, headers = 429, {"Retry-After": str(error.retry_after_s)}
-    language = language_of(request.headers.get("accept-language", ""))
+    language = wanted_by(request)
     said = error.said(language)
-    told = language if said != str(error) else "en"
-    return problem(status, said, {**headers, "Content-Language": told, "Vary": "Accept-Language"})
+    return problem(status, said, {**headers, **_spoken(language if said != str(error) else "en")})
+
+
+def _spoken(language: str) -> dict[str, str]:
+    return {"Content-Language": language, "Vary": "Accept-Language"}
+
+
+def wanted_by(request: HTTPConnection) -> str:
+    """The language that a request's answer is to be in."""
+    return language_of(request.headers.get("accept-language", ""))
 
 
 def language_of(accepted: str) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 
+from dashboards.api.mistakes import Unfit
+
 EARLIEST_MS = -62_135_596_800_000
 LATEST_MS = 253_402_300_799_999
 """The years 1 to 9999."""
@@ -30,9 +32,12 @@ def parse_moment(value: object) -> int:
         moment = datetime.fromisoformat(f"{day}T{minute}{'59' if leap else second}{(fraction or '')[:7]}{offset}")
         ms = (moment - _EPOCH) // timedelta(milliseconds=1) + 1000 * leap
     else:
-        raise ValueError("expected RFC 3339 with offset (2026-11-22T06:00:00+08:00) or integer ms since 1970")
+        raise Unfit(
+            "expected RFC 3339 with offset (2026-11-22T06:00:00+08:00) or integer ms since 1970",
+            "应为带时区的时间（如 2026-11-22T06:00:00+08:00），或 1970 年以来的毫秒数",
+        )
     if not EARLIEST_MS <= ms <= LATEST_MS:
-        raise ValueError("expected a time within the years 1 to 9999")
+        raise Unfit("expected a time within the years 1 to 9999", "应为公元 1 年至 9999 年之间的时间")
     return ms
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Request
-from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from citywarden.model.access import Visit
+from citywarden.model.access import Forbidden, Visit
 from citywarden.model.identity import LOCAL, Identity, Role
+from dashboards.api.problems import Refused
 
 IDENTITY = "citywarden.identity"
 """Key in an ASGI scope under which the door puts who is asking; without a door it is whoever sits at the machine."""
@@ -43,15 +43,29 @@ def signed(who: Identity, by: str, note: str | None = None) -> tuple[str, str | 
     return who.name, f"[{by}] {note or ''}".strip()
 
 
+LOG_IN = ("log in, or show a token", "请先登录，或出示令牌")
+"""Said to strangers, in English and Chinese."""
+ROLES = {Role.VIEWER: "查看", Role.DISPATCHER: "调度", Role.SUPERVISOR: "监管", Role.ADMINISTRATOR: "管理员"}
+"""The roles in Chinese."""
+
+
+def lacking(who: Identity, needed: Role) -> Forbidden:
+    """Why somebody may not do what needs a role."""
+    return Forbidden(
+        f"{who.name} is {who.role}, this needs {needed}",
+        f"{who.name} 的角色是“{ROLES[who.role]}”，此操作需要“{ROLES[needed]}”角色",
+    )
+
+
 def needs(role: Role) -> Callable[[Request], Identity]:
     """A dependency for routes: `who: Annotated[Identity, Depends(needs(Role.DISPATCHER))]`. Answers 403 otherwise."""
 
     def check(request: Request) -> Identity:
         who = identity_of(request)
         if who == STRANGER:
-            raise HTTPException(401, "log in, or show a token", {"WWW-Authenticate": "Bearer"})
+            raise Refused(401, *LOG_IN, {"WWW-Authenticate": "Bearer"})
         if not who.may(role):
-            raise HTTPException(403, f"{who.name} is {who.role}, this needs {role}")
+            raise lacking(who, role)
         return who
 
     return check
@@ -66,7 +80,10 @@ Administrator = Annotated[Identity, Depends(needs(Role.ADMINISTRATOR))]
 
 def _every_tenant(who: Viewer) -> Identity:
     if who.tenant is not None:
-        raise HTTPException(403, f"{who.name} sees tenant {who.tenant} only, this tells of all")
+        raise Forbidden(
+            f"{who.name} sees tenant {who.tenant} only, this tells of all",
+            f"{who.name} 只能查看租户 {who.tenant}，此处涉及全部租户",
+        )
     return who
 
 

@@ -77,6 +77,7 @@ def _words(name: str, text: str | None, possible: set[str]) -> frozenset[str]:
     words = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
     if unknown := words - possible:
         raise BadQuestion(
-            f"query.{name}", f"no {', '.join(sorted(unknown))}; expected any of: {', '.join(sorted(possible))}"
-        )
+            f"query.{name}", f"no {', '.join(sorted(unknown))}; expected any of: {', '.join(sorted(possible))}",
+            f"没有 {'、'.join(sorted(unknown))}，应取自：{'、'.join(sorted(possible))}",
+        )  # fmt: skip
     return words

@@ -80,7 +80,11 @@ async def resolve(sources: Sources, kind: str, device: str, tenant: str | None) 
     if not owners:
         raise NotFound(f"no {kind} {device!r}")
     if len(owners) > 1:
-        raise BadQuestion("query.tenant", f"several tenants have a {kind} {device!r}: {', '.join(sorted(owners))}")
+        named = ", ".join(sorted(owners))
+        raise BadQuestion(
+            "query.tenant", f"several tenants have a {kind} {device!r}: {named}",
+            f"多个租户都有 {kind} {device!r}：{named}，请指明租户",
+        )  # fmt: skip
     return DeviceKey(owners.pop(), kind, device)
 
 

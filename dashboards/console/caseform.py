@@ -40,6 +40,8 @@ def report_of(session: Session, asked: Mapping[str, object], base: Report | None
     source = next((one for one in Source if one == asked.get("source")), Source.PATROL)
     lat, lon = number("lat", 90), number("lon", 180)
     placed = lat is not None and lon is not None
+    if wrong_position(asked):
+        return None
     made = Report(
         session.who.tenant or desk.tenant, category, title, source, by, text("text", MAX_TEXT), text("place"),
         text("district"), lat if placed else None, lon if placed else None,
@@ -47,6 +49,23 @@ def report_of(session: Session, asked: Mapping[str, object], base: Report | None
     if base is None:
         return made
     return replace(made, tenant=base.tenant, source=Source.ALERT, alert=base.alert, about=base.about)
+
+
+def wrong_position(asked: Mapping[str, object]) -> bool:
+    """Whether a position was begun that is none: half of it, or off the globe."""
+    given = [(asked.get(name), most) for name, most in (("lat", 90), ("lon", 180)) if asked.get(name) not in (None, "")]
+    return len(given) == 1 or not all(
+        isinstance(value, int | float) and not isinstance(value, bool) and -most <= value <= most
+        for value, most in given
+    )
+
+
+def lacking(asked: Mapping[str, object], by: str | None) -> str:
+    """The word for why what was filled in makes no report."""
+    if by is None:
+        return "case_who_missing"
+    named = all(isinstance(value := asked.get(name), str) and value.strip() for name in ("category", "title"))
+    return "case_position_wrong" if named and wrong_position(asked) else "case_title_missing"
 
 
 async def _base(session: Session, alert_id: str | None) -> tuple[Alert, Report] | None:
@@ -102,7 +121,7 @@ async def form_page(
     async def send(e: GenericEventArguments) -> None:
         report = report_of(session, e.args, base)
         if report is None:
-            part.answered(False, "case_title_missing" if session.by(e.args.get("by")) else "case_who_missing")
+            part.answered(False, lacking(e.args, session.by(e.args.get("by"))))
             return
         said = f"{report.category} {report.title}"[:200]
         try:

@@ -163,6 +163,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "case_why_missing": ("请选择原因", "Choose a reason"),
     "case_unit_missing": ("请填写处置单位", "Name the unit"),
     "case_note_missing": ("请填写备注", "Add a note"),
+    "case_position_wrong": (
+        "位置要同时填写纬度（-90 至 90）和经度（-180 至 180）",
+        "A position is both a latitude (-90 to 90) and a longitude (-180 to 180)",
+    ),
     "case_title_missing": ("请填写类别和标题", "Category and title are missing"),
     "case_not_allowed": ("没有权限", "You may not do this"),
     # rates

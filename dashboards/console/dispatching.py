@@ -15,7 +15,7 @@ from dashboards.console.messages import deliveries_page
 from dashboards.console.ruling import Wanted, rules_page
 from dashboards.console.silences import silences_page
 from dashboards.console.views import Views
-from dashboards.console.words import language_of
+from dashboards.console.words import language_of, word
 
 ANSWER_S = 30.0
 Day = Annotated[str | None, Query(max_length=10)]
@@ -67,7 +67,7 @@ def add_dispatching(app: FastAPI, views: Views) -> None:
     ) -> Response:
         sources = views.of(identity_of(request)).sources
         if sources.dispatch is None:
-            return PlainTextResponse("there are no alerts here", 404)
+            return PlainTextResponse(word("no_alerts_here", language_of(lang, sources.language)), 404)
         period = period_of(start, stop, day_of(sources.now_ms(), sources))
         lines = await measures_csv(sources, sources.dispatch, period, language_of(lang, sources.language))
         name = f"citywarden-alerts-{period.first}-{period.last}.csv"

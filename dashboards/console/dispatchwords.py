@@ -219,6 +219,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "still_open": ("未办结", "Open"),
     "older_age": ("24 小时以上", "over 24 h"),
     "nothing_raised": ("该时段没有告警", "No alerts in this time"),
+    "no_alerts_here": ("此服务器不处理告警", "There are no alerts here"),
     "show": ("查看", "Show"),
     # devices
     "search_devices": ("搜索名称、编号", "Search name, id"),

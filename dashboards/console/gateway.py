@@ -41,7 +41,7 @@ class Gateway:
         token = request.cookies.get(LOGIN_COOKIE) or secrets.token_urlsafe(24)
         back = way_back(request.query_params.get("next"))
         body = html(
-            '<form method="post" action="{a}">{h}{n}{p}{e}<button type="submit">{s}</button></form>',
+            '<form method="post" action="{a}" novalidate>{h}{n}{p}{e}<button type="submit">{s}</button></form>',
             a="/login?" + urlencode({"next": back, "lang": language}),
             h=hidden("csrf", form_token(token)),
             n=field("name", word("user_name", language), "username", value=name),
@@ -62,6 +62,8 @@ class Gateway:
         name, token = form.get("name", ""), request.cookies.get(LOGIN_COOKIE, "")
         if not token or not secrets.compare_digest(form.get("csrf", ""), form_token(token)):
             return self.login_page(request, word("form_expired", language), 403, name)
+        if lacks := _lacking(form, {"name": "user_name", "password": "password"}, language):
+            return self.login_page(request, lacks, 422, name)
         address = request.client.host if request.client else ""
         try:
             user, cookie = await self.access.login(
@@ -85,7 +87,7 @@ class Gateway:
         visit, form = visit_of(request), await form_of(request)
         if visit is not None:
             if not secrets.compare_digest(form.get("csrf", ""), visit.csrf):
-                return HTMLResponse("the form was too old", 403)
+                return HTMLResponse(word("form_expired", self._language(request)), 403)
             await self.access.logout(visit, form.get("everywhere") == "1")
         answer = _go(f"/login?{urlencode({'lang': self._language(request)})}")
         clear_session(answer)
@@ -102,7 +104,7 @@ class Gateway:
         leave = Html("") if visit.user.must_change else html('<a class="quiet" href="/account">{t}</a>',
                                                              t=word("cancel", language))  # fmt: skip
         body = html(
-            '<p class="hint">{said}</p><form method="post" action="{a}">{h}{u}{o}{n}{r}{e}'
+            '<p class="hint">{said}</p><form method="post" action="{a}" novalidate>{h}{u}{o}{n}{r}{e}'
             '<button type="submit">{s}</button>{leave}</form>',
             said=said,
             a="/password?" + urlencode({"next": back, "lang": language}),
@@ -124,6 +126,8 @@ class Gateway:
             return _go("/")
         if not secrets.compare_digest(form.get("csrf", ""), visit.csrf):
             return self.password_page(request, word("form_expired", language), 403)
+        if lacks := _lacking(form, {"old": "old_password", "new": "new_password"}, language):
+            return self.password_page(request, lacks, 422)
         if form.get("new") != form.get("again"):
             return self.password_page(request, word("not_the_same", language), 422)
         try:
@@ -141,7 +145,7 @@ class Gateway:
         """End another session of one's own."""
         visit, form = visit_of(request), await form_of(request)
         if visit is None or not secrets.compare_digest(form.get("csrf", ""), visit.csrf):
-            return HTMLResponse("the form was too old", 403)
+            return HTMLResponse(word("form_expired", self._language(request)), 403)
         with suppress(NotFound):
             await self.access.end_session(visit, form.get("session", ""))
         return _go(f"/account?{urlencode({'lang': self._language(request)})}")
@@ -210,6 +214,12 @@ def way_back(wanted: str | None) -> str:
     plain = (wanted or "").strip()
     ours = plain.startswith("/") and not plain.startswith(("//", "/\\", "/login")) and "\\" not in plain
     return quote(plain, safe="/?&=%#:@!$'()*+,;~-._") if ours else "/"
+
+
+def _lacking(form: Mapping[str, str], labels: Mapping[str, str], language: str) -> str:
+    """Which field is empty, "" for none. The browser would say so in its own language."""
+    empty = next((word(label, language) for name, label in labels.items() if not form.get(name, "").strip()), "")
+    return f"{empty}{'：' if language == 'zh-CN' else ': '}{word('v_missing', language)}" if empty else ""
 
 
 def _error(text: str) -> Html:

@@ -5,12 +5,14 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, StreamingResponse
 from nicegui import app as pages
 from nicegui import ui
 
 from citywarden.model.identity import Role
-from dashboards.api.rights import identity_of
+from dashboards.api.mistakes import mistake_of
+from dashboards.api.rights import identity_of, lacking
 from dashboards.console.account import account_page
 from dashboards.console.administration import users_page
 from dashboards.console.auditing import audit_page
@@ -29,7 +31,7 @@ from dashboards.console.supervision import supervision_page
 from dashboards.console.vehicle import vehicle_page
 from dashboards.console.views import Views
 from dashboards.console.wall import wall_page
-from dashboards.console.words import language_of
+from dashboards.console.words import language_of, word
 from dashboards.sources import Sources
 
 FAVICON = (
@@ -62,6 +64,8 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
     if sources.cases is not None:
         add_cases(views)
     pages.add_exception_handler(404, partial(lost, sources))
+    for one in (app, pages):
+        one.add_exception_handler(RequestValidationError, partial(_unfit, sources))
     pages.on_shutdown(views.stop)
     pages.storage.max_tab_storage_age = TAB_S
     # NiceGUI's application is the process's: one that served pages before takes no middleware until it is built anew.
@@ -79,6 +83,13 @@ def mount(app: FastAPI, sources: Sources, *, storage_secret: str, bands: Bands |
         message_history_length=50,
     )
     return views.whole
+
+
+async def _unfit(sources: Sources, request: Request, error: Exception) -> Response:
+    """What is wrong with an address, in the page's language."""
+    assert isinstance(error, RequestValidationError)
+    language = language_of(request.query_params.get("lang"), sources.language)
+    return PlainTextResponse("\n".join(mistake_of(one, language).what for one in error.errors()), 422)
 
 
 def _city(views: Views) -> None:
@@ -120,12 +131,12 @@ def _settlement(app: FastAPI, sources: Sources, views: Views) -> None:
     ) -> Response:
         who = identity_of(request)
         if not who.may(Role.SUPERVISOR):
-            return PlainTextResponse(f"{who.name} is {who.role}, this needs {Role.SUPERVISOR}", 403)
+            return PlainTextResponse(lacking(who, Role.SUPERVISOR).said(language_of(lang, sources.language)), 403)
         language = language_of(lang, sources.language)
         first = start or stop or day_of(sources.now_ms(), sources)
         last = stop or first
         if not 0 <= (last - first).days < LONGEST_DAYS:
-            return PlainTextResponse(f"`from` must not be after `to`, and at most {LONGEST_DAYS} days before it", 422)
+            return PlainTextResponse(word("days_wrong", language).replace("{n}", str(LONGEST_DAYS)), 422)
         name = f"citywarden-{first}.csv" if first == last else f"citywarden-{first}-{last}.csv"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(

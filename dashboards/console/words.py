@@ -164,6 +164,10 @@ _TABLE: dict[str, tuple[str, str]] = {
     "unknown_device": ("没有这个设备", "No such device"),
     "to_devices": ("查看全部设备", "See all devices"),
     "whole_city": ("显示全图", "Show the whole city"),
+    "days_wrong": (
+        "开始日期应不晚于结束日期，且相隔不超过 {n} 天",
+        "`from` must not be after `to`, and at most {n} days before it",
+    ),
     "no_page": ("没有这个页面", "There is no such page"),
     "status": ("状态", "Status"),
     **RULES,

@@ -158,7 +158,7 @@ class FakeDispatch:
 
     async def silence(self, note: SilenceNote) -> SilenceNote:
         if note.ends_ms <= note.starts_ms:
-            raise CitywardenError("a silence ends after it begins, and not in the past")
+            raise CitywardenError("a silence ends after it begins", "静默的结束时间必须晚于开始时间")
         made = replace(note, id=f"s{len(self.noted) + 1}", created_ms=self.clock())
         self.noted.append(made)
         if made.starts_ms <= self.clock():

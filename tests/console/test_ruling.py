@@ -94,7 +94,7 @@ def test_the_page_follows_alerts_language_and_a_phone(browser: BrowserContext, f
         page.wait_for_selector("[data-rule]")
         assert_fits_a_phone(page)
         tell(futian, "alert/fresh-rule?rule=ours.leak")
-        until(lambda: page.locator('[data-rule="ours.leak"] .cw-open').first.get_attribute("data-open"), "1")
+        until(lambda: "1 open" in card(page, "ours.leak"), True)
         page.goto(f"{futian}/alerts?lang=en&rule=ours.leak")
         until(lambda: "Leak trend" in page.inner_text(".cw-cards"), True)
         page.goto(f"{futian}/alerts/fresh-rule?lang=zh-CN")

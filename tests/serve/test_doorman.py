@@ -122,6 +122,8 @@ async def test_a_token_opens_the_api_for_its_scopes() -> None:
     assert (answer.status_code, inside.who.name, inside.who.role) == (200, "token:crm", Role.VIEWER)
     answer, _ = await ask("/api/v1/alerts", headers=bearer)
     assert (answer.status_code, "readings:read" in answer.json()["detail"]) == (403, True)
+    answer, _ = await ask("/api/v1/alerts", headers=bearer | {"accept-language": "zh-CN"})
+    assert answer.json()["detail"] == "令牌 crm 的范围仅限 readings:read"
     answer, _ = await ask("/alerts", headers=bearer)
     assert answer.status_code == 303, "a token is no way to the pages"
 

@@ -175,6 +175,8 @@ async def test_the_first_administrator_chooses_a_password_first(made: House, tmp
         form = {"csrf": csrf_of(page), "old": first, "new": BETTER}
         assert (await http.post("/password?lang=en", data=form | {"again": "another"})).status_code == 422
         assert (await http.post("/password?lang=en", data=form | {"csrf": "0", "again": BETTER})).status_code == 403
+        empty = await http.post("/password?lang=zh-CN", data=form | {"old": " ", "again": BETTER})
+        assert (empty.status_code, "当前密码：请填写" in empty.text) == (422, True)
         short = await http.post("/password?lang=en", data=form | {"new": "short", "again": "short"})
         assert "at least 12" in short.text
         assert (await http.post("/password", data=form | {"again": BETTER})).status_code == 303

@@ -1,6 +1,6 @@
 // Clock, city, lamp, ways to the other pages, language. It also receives the frames for the whole page, and says when
 // the server is not there.
-import { listen, now, store, take } from "citywarden-console";
+import { complainInWords, listen, now, store, take } from "citywarden-console";
 
 export default {
   template: `
@@ -38,6 +38,7 @@ export default {
       if (changed.alerts) this.critical = store.alerts.counts.critical ?? 0;
     });
     document.documentElement.lang = this.lang;
+    this.quiet = complainInWords(() => this.words);
     this.tick();
     this.timer = setInterval(this.tick, 1000);
     this.measure = () => this.$emit("screen", Math.min(innerWidth / 1920, innerHeight / 1080));
@@ -50,6 +51,7 @@ export default {
   },
   unmounted() {
     this.stop();
+    this.quiet();
     this.watcher.disconnect();
     clearInterval(this.timer);
     window.removeEventListener("resize", this.measure);
