@@ -2,15 +2,14 @@
 // gestures; everything is drawn on three canvases (ground, things, pulses), so thousands of devices cost one redraw.
 import { leaflet as L } from "nicegui-leaflet";
 import {
-  bounds, clip, disc, drawBanners, drawFlood, drawGas, drawGrain, drawLamp, drawScale, drawTail, drawVehicle, inside, listen,
-  named, note, outline, ring, rings, sign, store, within,
+  bounds, disc, drawBanners, drawFlood, drawGas, drawGround, drawLamp, drawTail, drawVehicle, inside, listen, named,
+  outline, ring, sign, store,
 } from "citywarden-console";
 
 const CLICK_PX = 16;
 const PULSE_MS = 2200;
 const FRAME_MS = 80;
 const CALM = matchMedia("(prefers-reduced-motion: reduce)");
-const ORDER = ["ahead", "covered", "not_judged", "open", "missed"]; // what matters most is drawn last
 
 export default {
   template: `
@@ -163,133 +162,7 @@ export default {
     },
     // ---- ground
     drawGround() {
-      const c = this.context(0);
-      drawGrain(this, c, this.at(113, 23), this.map.getZoom());
-      for (const feature of this.districts?.features ?? []) {
-        c.beginPath();
-        for (const ring of rings(feature.geometry)) this.trace(c, ring);
-        c.fillStyle = "rgba(40, 62, 92, 0.20)";
-        c.fill("evenodd");
-        c.strokeStyle = "rgba(120, 160, 205, 0.42)";
-        c.lineWidth = 1.2 * this.u;
-        c.stroke();
-      }
-      this.drawZones(c);
-      if (!this.hidden.road) this.drawRoads(c, [...(this.day?.roads ?? store.roads.values())]);
-      this.drawNames(c);
-      const middle = this.map.getCenter();
-      const perPx = (40075016.7 * Math.cos((middle.lat * Math.PI) / 180)) / (256 * 2 ** this.map.getZoom());
-      drawScale(this, c, perPx, this.$refs.legend?.offsetHeight ?? 0);
-      if (this.day && !this.hidden.track) this.drawTrack(c);
-      if (this.spot?.trail?.length) this.drawTrail(c);
-    },
-    // The way of the vehicle an alert is about, up to the alert and a little after.
-    drawTrail(c) {
-      for (const [colour, wide] of [["#05080d", 6], [this.colours.state.driving, 3]]) {
-        c.beginPath();
-        this.trace(c, this.spot.trail);
-        c.strokeStyle = colour;
-        c.lineWidth = wide * this.u;
-        c.stroke();
-      }
-    },
-    drawSpot(c) {
-      const p = this.at(this.spot.lon, this.spot.lat);
-      const colour = this.colours.severity[this.spot.severity];
-      for (const [r, wide] of [[20, 3.2], [27, 1.4]]) ring(c, p, r * this.u, colour, wide * this.u);
-      for (const [dx, dy] of [[0, -1], [0, 1], [-1, 0], [1, 0]]) {
-        c.beginPath();
-        c.moveTo(p.x + dx * 20 * this.u, p.y + dy * 20 * this.u);
-        c.lineTo(p.x + dx * 34 * this.u, p.y + dy * 34 * this.u);
-        c.stroke();
-      }
-    },
-    drawZones(c) {
-      for (const zone of this.zones ?? []) {
-        c.beginPath();
-        for (const ring of zone.rings) this.trace(c, ring);
-        c.fillStyle = "rgba(140, 160, 190, 0.13)";
-        c.fill("evenodd");
-        c.strokeStyle = "rgba(160, 180, 210, 0.45)";
-        c.lineWidth = this.u;
-        c.setLineDash([4, 4]);
-        c.stroke();
-        c.setLineDash([]);
-      }
-    },
-    drawRoads(c, roads) {
-      const wide = (this.day ? 9 : 4) * this.u;
-      const runs = roads.flatMap((road) => road[3]);
-      runs.sort((a, b) => ORDER.indexOf(a[0]) - ORDER.indexOf(b[0]));
-      for (const pass of [0, 1]) {
-        for (const [state, , , , line] of runs) {
-          c.beginPath();
-          this.trace(c, line);
-          c.globalAlpha = pass ? (this.day ? 0.8 : 0.9) : 0.8;
-          c.strokeStyle = pass ? this.colours.road[state] : "#05080d";
-          c.lineWidth = pass ? (state === "ahead" ? wide * 0.6 : wide) : wide + 2.5 * this.u;
-          c.stroke();
-        }
-      }
-      c.globalAlpha = 1;
-      for (const [, reason, from, to, line] of this.day ? runs.filter((run) => run[0] === "missed") : []) {
-        const p = this.at(...line[Math.floor(line.length / 2)]);
-        note(this, c, { x: p.x, y: p.y - 16 * this.u }, 0, `${this.words[reason] ?? reason} ${to - from} m`, this.colours.road.missed);
-      }
-    },
-    drawTrack(c) {
-      for (const [state, line] of this.day.track) {
-        c.beginPath();
-        this.trace(c, line);
-        c.strokeStyle = this.colours.state[state] ?? this.colours.state.unknown;
-        c.lineWidth = 2.4 * this.u;
-        if (state === "unknown") c.setLineDash([3, 6]);
-        c.stroke();
-        c.setLineDash([]);
-      }
-      for (const [lon, lat, , state] of this.day.stops ?? []) {
-        const p = this.at(lon, lat);
-        disc(c, p, 4 * this.u, this.colours.state[state], "#05080d");
-      }
-    },
-    drawNames(c) {
-      c.font = `700 ${20 * this.u}px "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif`;
-      c.textAlign = "center";
-      c.textBaseline = "middle";
-      for (const feature of this.districts?.features ?? []) {
-        const name = this.lang === "en" ? feature.properties?.name_en : feature.properties?.name_zh;
-        const p = name && this.namePlace(feature.geometry);
-        if (!p) continue;
-        c.lineWidth = 5 * this.u;
-        c.strokeStyle = "rgba(5, 8, 13, 0.85)";
-        c.strokeText(name, p.x, p.y);
-        c.fillStyle = "rgba(190, 211, 238, 0.9)";
-        c.fillText(name, p.x, p.y);
-      }
-      c.textBaseline = "alphabetic";
-    },
-    // Where a district's name can be read: at the middle of what is in view of it, above the planned roads there.
-    namePlace(geometry) {
-      const [w, h] = this.size;
-      const ring = rings(geometry).reduce((a, b) => (b.length > a.length ? b : a), []).map((q) => this.at(...q));
-      const seen = clip(ring, w, h);
-      if (seen.length < 3) return null;
-      const xs = seen.map((q) => q.x);
-      const ys = seen.map((q) => q.y);
-      const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-      if (right - left < 90 * this.u || bottom - top < 60 * this.u) return null;
-      const middle = (left + right) / 2;
-      for (const y of [top + 26 * this.u, (top + bottom) / 2]) {
-        for (const x of [middle, (left + middle) / 2, (right + middle) / 2]) if (within(seen, x, y)) return { x, y };
-      }
-      return null;
-    },
-    trace(c, line) {
-      line.forEach(([lon, lat], i) => {
-        const p = this.at(lon, lat);
-        if (i) c.lineTo(p.x, p.y);
-        else c.moveTo(p.x, p.y);
-      });
+      drawGround(this, this.context(0), this.day?.roads ?? [...store.roads.values()]);
     },
     // ---- things
     drawThings() {
@@ -319,6 +192,17 @@ export default {
       this.drawPulses();
       const moving = !this.day && !CALM.matches && store.pulses.some(moves);
       if (moving && !document.hidden) this.timer = setTimeout(() => requestAnimationFrame(this.animate), FRAME_MS);
+    },
+    drawSpot(c) {
+      const p = this.at(this.spot.lon, this.spot.lat);
+      const colour = this.colours.severity[this.spot.severity];
+      for (const [r, wide] of [[20, 3.2], [27, 1.4]]) ring(c, p, r * this.u, colour, wide * this.u);
+      for (const [dx, dy] of [[0, -1], [0, 1], [-1, 0], [1, 0]]) {
+        c.beginPath();
+        c.moveTo(p.x + dx * 20 * this.u, p.y + dy * 20 * this.u);
+        c.lineTo(p.x + dx * 34 * this.u, p.y + dy * 34 * this.u);
+        c.stroke();
+      }
     },
     drawPulses() {
       if (!this.size?.[0]) return;

@@ -5,11 +5,11 @@ export * from "./signs.js";
 export * from "./bell.js";
 export * from "./cases.js";
 export * from "./deeds.js";
+export * from "./ground.js";
 export * from "./happening.js";
 export * from "./life.js";
 export * from "./marks.js";
 export * from "./names.js";
-
 export * from "./validity.js";
 export const store = {
   things: new Map(), // number -> {n, kind, tenant, id, name, state, value, lon, lat, heading, tail}
