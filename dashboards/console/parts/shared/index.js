@@ -11,6 +11,7 @@ export * from "./life.js";
 export * from "./marks.js";
 export * from "./names.js";
 export * from "./validity.js";
+
 export const store = {
   things: new Map(), // number -> {n, kind, tenant, id, name, state, value, lon, lat, heading, tail}
   roads: new Map(), // task -> [task, name, vehicle, [[state, reason, from_m, to_m, line], ...]]
