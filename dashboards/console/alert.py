@@ -17,6 +17,7 @@ from dashboards.console.alertcharts import Mark, course_chart
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.chartparts import Options
 from dashboards.console.commanding import obeys
+from dashboards.console.course import gap_ms, line_of
 from dashboards.console.deeds import act
 from dashboards.console.desk import HOUR_MS
 from dashboards.console.device import POINTS, find_device
@@ -132,7 +133,7 @@ def course(session: Session, file: File) -> Options | None:
     alert = file.alert
     kind = session.sources.kinds.get(alert.kind)
     quantity = None if kind is None else quantity_of(kind, alert, file.readings)
-    if quantity is None:
+    if kind is None or quantity is None:
         return None
     rows = [(r.ts_ms, float(r.values[quantity.field])) for r in file.readings if quantity.field in r.values]
     name = f"{quantity.en if session.language == 'en' else quantity.zh} {quantity.unit}".strip()
@@ -147,9 +148,9 @@ def course(session: Session, file: File) -> Options | None:
     if alert.resolved_ms is not None:
         marks.append(Mark(alert.resolved_ms, session.say("resolved"), palette.GOOD))
     end = alert.resolved_ms or max(alert.raised_ms, file.readings[-1].ts_ms)
-    step = -(-len(rows) // POINTS)
+    line = line_of(rows, gap_ms(kind, file.device), POINTS)
     shaded = (alert.raised_ms, end, colour)
-    return course_chart(rows[::step], name, session.sources.timezone, limit, marks, shaded) | {"quantity": name}
+    return course_chart(line, name, session.sources.timezone, limit, marks, shaded) | {"quantity": name}
 
 
 def sheet(session: Session, file: File) -> dict[str, Json]:

@@ -6,7 +6,8 @@ from math import ceil, floor, log10
 from zoneinfo import ZoneInfo
 
 from dashboards.console import palette
-from dashboards.console.chartparts import FONT, Options, axis, base, grid, nothing, wall_ms
+from dashboards.console.chartparts import FONT, Options, axis, base, grid, nothing, trace, wall_ms
+from dashboards.console.course import Row
 from dashboards.console.words import word
 
 RULES = (palette.ACCENT, palette.ORANGE, palette.GOOD, palette.RED, palette.YELLOW, palette.BLUE, "#b48cff", "#ff8fab")
@@ -23,7 +24,7 @@ class Mark:
 
 
 def course_chart(
-    rows: Sequence[tuple[int, float]],
+    rows: Sequence[Row],
     name: str,
     zone: ZoneInfo,
     threshold: tuple[float, str] | None,
@@ -52,15 +53,11 @@ def course_chart(
             }
         )  # fmt: skip
     edges = [{"xAxis": wall_ms(shaded[0], zone)}, {"xAxis": wall_ms(shaded[1], zone)}]
-    low, high = bounds([value for _, value in rows] + ([] if threshold is None else [threshold[0]]))
-    series: Options = {
-        "type": "line",
+    low, high = bounds(
+        [value for _, value in rows if value is not None] + ([] if threshold is None else [threshold[0]])
+    )
+    series: Options = trace(rows, zone) | {
         "name": name,
-        "showSymbol": len(rows) < 40,
-        "lineStyle": {"width": 2.4, "color": palette.ACCENT},
-        "itemStyle": {"color": palette.ACCENT},
-        "areaStyle": {"color": palette.ACCENT, "opacity": 0.08},
-        "data": [[wall_ms(ts, zone), value] for ts, value in rows],
         "markArea": {"silent": True, "itemStyle": {"color": shaded[2], "opacity": 0.12}, "data": [edges]},
         "markLine": {"silent": True, "symbol": "none", "data": lines},
     }

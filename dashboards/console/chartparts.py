@@ -1,12 +1,16 @@
 """What every chart of the console is made of: ECharts options in the console's look. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dashboards.console import palette
+from dashboards.console.course import Row, alone
 from dashboards.console.words import word
 
 Options = dict[str, object]
+FEW = 40
+"""Fewer points than these are shown each."""
 FONT = '"Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif'
 
 
@@ -14,6 +18,25 @@ def wall_ms(ts_ms: int, zone: ZoneInfo) -> int:
     """A time moved so that a chart set to UTC shows the city's clock, wherever the browser stands."""
     offset = datetime.fromtimestamp(ts_ms / 1000, zone).utcoffset()
     return ts_ms + (0 if offset is None else int(offset.total_seconds() * 1000))
+
+
+def trace(rows: Sequence[Row], zone: ZoneInfo) -> Options:
+    """A series: one line through the values, broken where there is None; a value between two breaks is a dot."""
+    few = len(rows) < FEW
+    dots = {"symbol": "circle", "symbolSize": 5}
+    return {
+        "type": "line",
+        "showSymbol": True,
+        "symbol": "circle" if few else "none",
+        "connectNulls": False,
+        "lineStyle": {"width": 2.4, "color": palette.ACCENT},
+        "itemStyle": {"color": palette.ACCENT},
+        "areaStyle": {"color": palette.ACCENT, "opacity": 0.08},
+        "data": [
+            {"value": [wall_ms(ts, zone), value]} | dots if lone and not few else [wall_ms(ts, zone), value]
+            for (ts, value), lone in zip(rows, alone(rows), strict=True)
+        ],
+    }
 
 
 def base(scale: float) -> Options:

@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 from citywarden.model.alert import Severity
 from dashboards.console import palette
-from dashboards.console.chartparts import FONT, Options, axis, base, grid, nothing, tip, wall_ms
+from dashboards.console.chartparts import FONT, Options, axis, base, grid, nothing, tip, trace, wall_ms
+from dashboards.console.course import Row
 from dashboards.console.desk import Hours
 from dashboards.console.words import named, word
 
@@ -193,22 +194,14 @@ def timeline_chart(
 
 
 def history_chart(
-    rows: Sequence[tuple[int, float]],
+    rows: Sequence[Row],
     name: str,
     unit: str,
     zone: ZoneInfo,
     alert: tuple[int, int | None, float | None, str] | None = None,
 ) -> Options:
     """One quantity over time; the alert (raised, resolved, threshold, colour) is shaded."""
-    series: Options = {
-        "type": "line",
-        "name": f"{name} {unit}".strip(),
-        "showSymbol": len(rows) < 40,
-        "lineStyle": {"width": 2.4, "color": palette.ACCENT},
-        "itemStyle": {"color": palette.ACCENT},
-        "areaStyle": {"color": palette.ACCENT, "opacity": 0.08},
-        "data": [[wall_ms(ts, zone), value] for ts, value in rows],
-    }
+    series: Options = trace(rows, zone) | {"name": f"{name} {unit}".strip()}
     if alert is not None and rows:
         raised, resolved, threshold, colour = alert
         end = resolved if resolved is not None else max(raised, rows[-1][0])

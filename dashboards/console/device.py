@@ -14,6 +14,7 @@ from dashboards.console import palette
 from dashboards.console.broadcast import Broadcast
 from dashboards.console.charts import history_chart
 from dashboards.console.commanding import command_panel
+from dashboards.console.course import gap_ms, line_of
 from dashboards.console.desk import HOUR_MS, read_registry
 from dashboards.console.markup import Html, figures, html
 from dashboards.console.session import Session, begin, district_names
@@ -24,7 +25,7 @@ HOURS = 6
 BEFORE_MS, AFTER_MS = 3 * HOUR_MS, HOUR_MS
 """How much is shown before an alert was raised and after it was resolved."""
 POINTS = 1500
-"""Points a chart is given at most; of more, every n-th."""
+"""Points a chart is given at most, besides the ends of a broken line; of more, every n-th."""
 
 
 async def find_device(sources: Sources, kind: str, device: str, tenant: str | None) -> Device | None:
@@ -110,20 +111,21 @@ def _draw(session: Session, kind: Kind, device: Device, readings: Sequence[Readi
             with ui.element("div").classes("cw-panel"):
                 name = quantity.en if session.language == "en" else quantity.zh
                 ui.label(f"{name} {quantity.unit}".strip()).classes("cw-h")
-                ui.echart(_chart(session, quantity, name, readings, alert))
+                ui.echart(_chart(session, (quantity, name), readings, gap_ms(kind, device), alert))
     ui.html(_latest(session, kind, device), sanitize=False)
 
 
 def _chart(
-    session: Session, quantity: Quantity, name: str, readings: Sequence[Reading], alert: Alert | None
+    session: Session, what: tuple[Quantity, str], readings: Sequence[Reading], longest_ms: int, alert: Alert | None
 ) -> dict[str, object]:
+    """The course of a quantity (and what it is called); its line breaks after `longest_ms` without a value."""
+    quantity, name = what
     rows = [(r.ts_ms, float(r.values[quantity.field])) for r in readings if quantity.field in r.values]
-    step = -(-len(rows) // POINTS)
     marked = None
     if alert is not None:
         threshold = alert.threshold if alert.unit and alert.unit == quantity.unit else None
         marked = (alert.raised_ms, alert.resolved_ms, threshold, palette.SEVERITY[alert.severity])
-    return history_chart(rows[::step], name, quantity.unit, session.sources.timezone, marked)
+    return history_chart(line_of(rows, longest_ms, POINTS), name, quantity.unit, session.sources.timezone, marked)
 
 
 def _head(session: Session, kind: Kind, device: Device, alert: Alert | None) -> Html:
