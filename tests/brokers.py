@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from ingest.endpoint import Endpoint
@@ -112,3 +113,16 @@ async def mosquitto(folder: Path, settings: Sequence[str] = ("allow_anonymous tr
         yield broker
     finally:
         await broker.stop()
+
+
+async def is_cut(client: aiomqtt.Client, within_s: float = 60) -> bool:
+    """Whether the broker ends the connection, soon."""
+    try:
+        async with asyncio.timeout(within_s):
+            async for _ in client.messages:
+                pass
+    except aiomqtt.MqttError:
+        return True
+    except TimeoutError:
+        return False
+    return False

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
 
+from tests.databases import BOTH, empty_database
 from tests.influx import Influxd, influxd
 from tests.postgres import Postgres, postgres
 
@@ -28,6 +31,13 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
     """An influxd of the test run's own, which runs no tasks; a test makes itself a bucket."""
     with influxd(tmp_path_factory.mktemp("influxd")) as server:
         yield server
+
+
+@pytest.fixture(params=BOTH)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database of each kind there is."""
+    with empty_database(request, tmp_path) as made:
+        yield made
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

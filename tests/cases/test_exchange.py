@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import orjson
@@ -29,16 +29,9 @@ from tests.cases.case_builders import (
     report,
     walk,
 )
-from tests.databases import BOTH, empty_database
 
 SCHEMA = Path(__file__).parents[2] / "docs/cases.schema.json"
 NOW_MS = MONDAY_MS + 90 * MINUTE_MS
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as made:
-        yield made
 
 
 async def one(content: bytes) -> AsyncIterator[bytes]:

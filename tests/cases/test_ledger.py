@@ -1,10 +1,8 @@
 """Cases in a database: numbers, one open case per alert, history, pages, and what time does."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, update
@@ -18,13 +16,6 @@ from citywarden.model.casequery import CaseQuery
 from citywarden.model.casetime import Clock, Limit
 from citywarden.model.errors import NotFound
 from tests.cases.case_builders import HOUR_MS, MINUTE_MS, MONDAY_MS, TABLE, at, deed, ledger, report, walk
-from tests.databases import BOTH, empty_database
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

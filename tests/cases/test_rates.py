@@ -1,9 +1,7 @@
 """The rates, with the figures of a real year as the oracle."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from sqlalchemy import Engine, insert
 
 from citywarden.cases import rates, tables
@@ -12,15 +10,8 @@ from citywarden.model.case import Deed, Step, Why
 from citywarden.model.casequery import Rates, Tally
 from citywarden.serve.tables import open_database
 from tests.cases.case_builders import HOUR_MS, REWORK, STRAIGHT, at, deed, ledger, report, walk
-from tests.databases import BOTH, empty_database
 
 YEAR = (at("2025-01-01 00:00"), at("2026-01-01 00:00"))
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as made:
-        yield made
 
 
 INSIDE, BEFORE, AFTER = at("2025-06-02 10:00"), at("2024-12-30 10:00"), at("2026-01-02 10:00")

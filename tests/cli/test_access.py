@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_commands import call
+from tests.cli.calling import call
 
 
 def test_a_user_is_made_changed_and_removed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,17 +1,15 @@
 """`citywarden alerts` and `citywarden deliveries` on a database that a server has filled."""
 
-import json
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from citywarden.alerts import outbox
-from citywarden.cli import run
 from citywarden.serve.alerting import desk_of
 from citywarden.settings import load
 from tests.alerts.alert_builders import finding
+from tests.cli.calling import answer, call
 
 ROUTES = """
 targets: [{name: team, url: "http://127.0.0.1:9/"}]
@@ -33,18 +31,6 @@ def raise_alerts(folder: Path, *subjects: str) -> list[str]:
     now_ms = time.time_ns() // 1_000_000
     front = desk_of(load(folder / "citywarden.toml", {}, folder / "data"))
     return [a.id for a in front.apply([finding("major", now_ms, subject) for subject in subjects], now_ms, {})]
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    code = run(words)
-    said = capsys.readouterr()
-    return code, said.out, said.err
-
-
-def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
-    code, out, err = call(capsys, *words, "--json")
-    assert (code, err) == (0, "")
-    return json.loads(out)
 
 
 def test_an_alert_is_worked_off(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

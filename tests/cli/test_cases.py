@@ -11,6 +11,7 @@ from citywarden.cli import run
 from citywarden.serve.alerting import desk_of
 from citywarden.settings import load
 from tests.alerts.alert_builders import finding
+from tests.cli import calling
 
 
 @pytest.fixture(autouse=True)
@@ -22,15 +23,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    code = run(["cases", *words])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    return calling.call(capsys, "cases", *words)
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
-    code, out, err = call(capsys, *words, "--json")
-    assert (code, err) == (0, "")
-    return json.loads(out)
+    return calling.answer(capsys, "cases", *words)
 
 
 def test_a_case_from_opening_to_closing_and_its_rates(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,19 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from citywarden.cli import run
+from tests.cli.calling import call
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CITYWARDEN_DATA", str(tmp_path / "data"))
     return tmp_path
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    code = run([str(word) for word in words])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 def test_from_the_first_certificate_to_a_revoked_one(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

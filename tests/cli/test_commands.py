@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from citywarden.cli import run
+from tests.cli.calling import call
 
 CSV = "id,kind,lat,lon,profile\nG1,gas,22.5,114.0,\nL1,streetlight,,,nominal_power_w=120\n"
 
@@ -14,12 +14,6 @@ CSV = "id,kind,lat,lon,profile\nG1,gas,22.5,114.0,\nL1,streetlight,,,nominal_pow
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CITYWARDEN_DATA", str(tmp_path / "data"))
     return tmp_path
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
-    code = run([str(word) for word in words])
-    said = capsys.readouterr()
-    return code, said.out, said.err
 
 
 def test_wrong_use_is_one_line_and_2(capsys: pytest.CaptureFixture[str]) -> None:

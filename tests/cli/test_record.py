@@ -19,7 +19,7 @@ from citywarden.serve.tables import open_database
 from citywarden.settings import load
 from ingest.deadletters import DeadLetters
 from tests.alerts.alert_builders import finding
-from tests.cli.test_commands import call
+from tests.cli.calling import call
 
 CONFIG = """tenant = "t"
 language = "en"

@@ -1,6 +1,5 @@
 """What becomes of a command: step by step with the time passed in, and over a real database."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +26,6 @@ from citywarden.model.device import DeviceKey
 from citywarden.model.errors import CitywardenError, NotFound, Unavailable
 from citywarden.model.kind import JsonScalar
 from tests.builders import KINDS, NOON_MS, device
-from tests.databases import BOTH, empty_database
 
 LAMP = DeviceKey("t", "streetlight", "L1")
 EXPIRES_MS = NOON_MS + 600_000
@@ -148,12 +146,6 @@ def test_whatever_happens_it_ends_once_and_for_all(steps: list[tuple[str, int]])
         ended = None if one.state.outstanding else one.state
         assert one.state.outstanding or one.next_ms is None
     assert not looked_at(one, EXPIRES_MS + 10**6).state.outstanding
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as made:
-        yield made
 
 
 def test_the_ledger_keeps_everything_and_an_id_is_one_command(engine: Engine) -> None:

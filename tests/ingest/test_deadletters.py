@@ -1,20 +1,9 @@
 """Dead letters: once each, bounded, and back into the log as the message that was refused."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from sqlalchemy import Engine
 
 from citywarden.model.message import DeadLetter, RawMessage, Reject
 from ingest.deadletters import DeadLetters
-from tests.databases import BOTH, empty_database
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as made:
-        yield made
 
 
 def letter(offset: int, item: int = -1, reason: Reject = Reject.BAD_JSON) -> DeadLetter:

@@ -1,8 +1,5 @@
 """The registry: written through, refreshed from other processes, and silent to the database on the hot path."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 
@@ -10,13 +7,6 @@ from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import CitywardenError, NotFound
 from ingest.registry import Registry
 from tests.builders import device
-from tests.databases import BOTH, empty_database
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as made:
-        yield made
 
 
 def test_what_one_process_adds_another_sees_after_refresh(engine: Engine) -> None:

@@ -28,19 +28,12 @@ from citywarden.serve.enrolment import Enrolment, Entrance
 from ingest.registry import Registry
 from tests.brokers import needs_mosquitto
 from tests.builders import KINDS, NOON_MS, device
-from tests.databases import BOTH, empty_database
 from tests.provision.doubles import Office
 from tests.provision.sites import Site, dynsec_site, embedded_site
 from tests.record import Record
 
 S1 = device("gas", "S1")
 KEY = fresh_key()
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

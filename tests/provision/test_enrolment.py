@@ -1,8 +1,5 @@
 """Registry and broker change together, or say plainly what is left: on SQLite and PostgreSQL."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine
 
@@ -15,17 +12,10 @@ from citywarden.provision.password import matches
 from citywarden.serve.enrolment import Enrolment
 from ingest.registry import Registry
 from tests.builders import device
-from tests.databases import BOTH, empty_database
 from tests.provision.doubles import Office
 
 G1, G2 = device("gas", "g1"), device("gas", "g2")
 L1, L2 = login_of(G1.key), login_of(G2.key)
-
-
-@pytest.fixture(params=BOTH)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    with empty_database(request, tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

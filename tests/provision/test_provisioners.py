@@ -16,7 +16,7 @@ from citywarden.model.errors import Unavailable
 from citywarden.provision.contract import Account, Grant, Provisioner, Refusal, account_of
 from citywarden.provision.dynsec import Door, DynamicSecurity
 from citywarden.provision.emqx import Emqx
-from tests.brokers import free_port, needs_mosquitto
+from tests.brokers import free_port, is_cut, needs_mosquitto
 from tests.databases import empty_database
 from tests.provision.emqx_fake import KEY, SECRET, EmqxFake, emqx_fake
 from tests.provision.sites import Site, dynsec_site, embedded_site
@@ -126,19 +126,6 @@ async def _first(client: aiomqtt.Client) -> AsyncIterator[aiomqtt.Message]:
     yield await anext(aiter(client.messages))
 
 
-async def _is_cut(client: aiomqtt.Client) -> bool:
-    """Whether the broker ends the connection, soon."""
-    try:
-        async with asyncio.timeout(60):
-            async for _ in client.messages:
-                pass
-    except aiomqtt.MqttError:
-        return True
-    except TimeoutError:
-        return False
-    return False
-
-
 @pytest.mark.parametrize("deed", ["disable", "rotate", "remove", "cut"])
 async def test_a_session_is_cut_at_once(site: Site, deed: str) -> None:
     await site.provisioner.put([Grant(account_of(G1), PASSWORD)])
@@ -153,7 +140,7 @@ async def test_a_session_is_cut_at_once(site: Site, deed: str) -> None:
             await site.provisioner.remove([G1])
         case "cut":
             await site.provisioner.cut([G1])
-    assert await _is_cut(device)
+    assert await is_cut(device)
     if deed == "cut":
         async with site.device(G1, PASSWORD):
             pass

@@ -18,6 +18,7 @@ from citywarden.sections import MqttSettings, ProvisionerSettings, Settings
 from citywarden.serve.brokers import check
 from citywarden.serve.prepare import prepare
 from citywarden.serve.server import Options, Running, running
+from tests.brokers import is_cut
 
 DEVICES = "/api/v1/devices"
 
@@ -37,18 +38,6 @@ def device(server: Running, credentials: dict[str, Any], client_id: str | None =
         server.broker.host, server.broker.port, username=credentials["username"], password=credentials["password"],
         identifier=client_id or credentials["client_id"], timeout=5,
     )  # fmt: skip
-
-
-async def _ends(client: aiomqtt.Client) -> bool:
-    try:
-        async with asyncio.timeout(5):
-            async for _ in client.messages:
-                pass
-    except aiomqtt.MqttError:
-        return True
-    except TimeoutError:
-        return False
-    return False
 
 
 async def _until_stored(client: httpx.AsyncClient, path: str) -> list[dict[str, Any]]:
@@ -80,13 +69,13 @@ async def test_a_device_is_registered_speaks_is_rotated_disabled_and_removed(tmp
 
         rotated = await api.post(f"{DEVICES}/t/gas/g1/rotate")
         second = rotated.json()["credentials"]
-        assert await _ends(lamp)
+        assert await is_cut(lamp)
         with pytest.raises(aiomqtt.MqttError):
             await device(server, first).__aenter__()
         lamp = device(server, second)
         await lamp.__aenter__()
         assert await asyncio.to_thread(cli, ["device", "disable", "g1", *_on(tmp_path)]) == 0
-        assert await _ends(lamp), "a command of another process ends the session, too"
+        assert await is_cut(lamp), "a command of another process ends the session, too"
         with pytest.raises(aiomqtt.MqttError):
             await device(server, second).__aenter__()
         enabled = await api.post(f"{DEVICES}/t/gas/g1/enable")
