@@ -8,6 +8,7 @@ What is near a place exactly is worked out when it is asked for.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,20 @@ _MOST_RUN = 255
 """Parts of one run at most, so that a byte says how many; more are several runs."""
 
 
+class Begins(NamedTuple):
+    """Of some parts: where each begins, m from its road's origin; its unit direction; its length."""
+
+    x: Floats
+    y: Floats
+    dx: Floats
+    dy: Floats
+    length_m: Floats
+
+    def take(self, index: Ints) -> "Begins":
+        """Those at `index`."""
+        return Begins(*(column.take(index) for column in self))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """`piece`: (p,) row in `Segments.rows` of each part. By piece: `first`, (s + 1,), its first part, and `step_m`,
@@ -64,17 +79,23 @@ class Parts:
         first = np.concatenate([self.first[:-1], self.first[-1] + np.append(0, np.cumsum(count)).astype(np.int32)])
         return Parts(np.append(self.piece, piece), first, np.append(self.step_m, length_m / count))
 
-    def begin(self, part: Ints, rows: Floats, origin: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-        """Of each part: x and y where it begins, m from its road's `origin` (n, 2); unit direction; length in m."""
-        piece = self.piece[part]
-        row, step = rows[piece], self.step_m[piece]
-        nth = part - self.first[piece]
-        dx, dy = row[:, DX], row[:, DY]
-        return row[:, X] + dx * step * nth - origin[:, 0], row[:, Y] + dy * step * nth - origin[:, 1], dx, dy, step
+    def begin(self, part: Ints, rows: Floats, origin: Floats) -> Begins:
+        """Each part; `rows`: of the segments, `origin`: (n, 2), of its road."""
+        piece = self.piece.take(part).astype(np.int64)
+        step, nth = self.step_m.take(piece), np.subtract(part, self.first.take(piece), dtype=np.float64)
+        dx, dy = rows[:, DX][piece], rows[:, DY][piece]
+        x, y = dx * step, dy * step
+        x *= nth
+        y *= nth
+        x += rows[:, X][piece]
+        y += rows[:, Y][piece]
+        x -= origin[:, 0]
+        y -= origin[:, 1]
+        return Begins(x, y, dx, dy, step)
 
 
-def _square(begin: tuple[Floats, Floats, Floats, Floats, Floats], x: Floats, y: Floats) -> Floats:
-    """Squared distance of each place to its own part; `x` and `y` are worked in."""
+def _square(begin: Begins, x: Floats, y: Floats) -> Floats:
+    """Squared distance of each place to its own part; `x`, `y` and the directions are worked in."""
     x0, y0, dx, dy, length = begin
     x -= x0
     y -= y0
@@ -82,8 +103,10 @@ def _square(begin: tuple[Floats, Floats, Floats, Floats, Floats], x: Floats, y: 
     along += y * dy
     np.maximum(along, 0, out=along)
     np.minimum(along, length, out=along)
-    x -= dx * along
-    y -= dy * along
+    dx *= along
+    dy *= along
+    x -= dx
+    y -= dy
     x *= x
     y *= y
     x += y
@@ -154,9 +177,16 @@ class Cells:
         return point, piece
 
     def _minima(self, point: Ints, road: Ints, ix: Ints, iy: Ints, rows: Floats, origin: Floats) -> tuple[Ints, Ints]:
-        at, part = self._candidates(self._key(road, ix // _CELLS, iy // _CELLS))
-        begin = self.parts.begin(part, rows, origin[at])
-        square = _square(begin, _middle(ix, CELL_M)[at], _middle(iy, CELL_M)[at])
+        if not len(point):
+            return point, point
+        key = self._key(road, ix // _CELLS, iy // _CELLS)
+        news = np.append(True, key[1:] != key[:-1])
+        part, ends = self._candidates(key[news])
+        begin = self.parts.begin(part, rows, origin[np.repeat(np.flatnonzero(news), np.diff(ends))])
+        of = np.cumsum(news) - 1
+        index, at = spans(ends[of], ends[of + 1])
+        square = _square(begin.take(index), _middle(ix, CELL_M)[at], _middle(iy, CELL_M)[at])
+        part = part.take(index)
         lowest = np.flatnonzero(_local_minima(at, part, square) & (square <= _CELL_REACH_M * _CELL_REACH_M))
         return point[at[lowest]], self.parts.piece[part[lowest]].astype(np.int64)
 
@@ -164,20 +194,18 @@ class Cells:
         return self.base[road] + across * self.high[road] + up
 
     def _candidates(self, wanted: Ints) -> tuple[Ints, Ints]:
-        """(index into `wanted`, part) of every part that may be near. Neighbours with one key are looked up once."""
-        if not len(wanted):
-            return wanted, wanted
-        news = np.append(True, wanted[1:] != wanted[:-1])
-        keys, of = wanted[news].astype(self.key.dtype), np.cumsum(news) - 1
+        """The parts that may be near to squares, one square after the other, and (n + 1,) where each one's begin."""
+        keys = wanted.astype(self.key.dtype)
         low, high = np.searchsorted(self.key, keys), np.searchsorted(self.key, keys, "right")
-        run, at = spans(low[of], high[of])
-        first = self.first[run].astype(np.int64)
-        part, which = spans(first, first + self.count[run])
-        return at[which], part
+        run, of = spans(low, high)
+        first, count = self.first[run].astype(np.int64), self.count[run].astype(np.int64)
+        part, _ = spans(first, first + count)
+        held = np.bincount(of, count, len(keys)).astype(np.int64)
+        return part, np.append(0, np.cumsum(held))
 
     def _runs(self, part: Ints, road: Ints, rows: Floats, origin: Floats) -> tuple[Ints, Numbers, NDArray[np.uint8]]:
         """(key, first, count) of parts that are whole roads in order, by the squares that they may be near to."""
-        x, y, dx, dy, length = self.parts.begin(part, rows, origin[road])
+        begin = x, y, dx, dy, length = self.parts.begin(part, rows, origin[road])
         x_end, y_end = x + dx * length, y + dy * length
         left, low = _number(np.minimum(x, x_end) - _SQUARE_REACH_M), _number(np.minimum(y, y_end) - _SQUARE_REACH_M)
         wide = _number(np.maximum(x, x_end) + _SQUARE_REACH_M) - left + 1
@@ -185,7 +213,7 @@ class Cells:
         place, of = spans(np.zeros(len(x), np.int64), wide * high)
         across = place // high[of]
         cx, cy = left[of] + across, low[of] + place - across * high[of]
-        square = _square((x[of], y[of], dx[of], dy[of], length[of]), _middle(cx, SQUARE_M), _middle(cy, SQUARE_M))
+        square = _square(begin.take(of), _middle(cx, SQUARE_M), _middle(cy, SQUARE_M))
         near = np.flatnonzero(square <= _SQUARE_REACH_M * _SQUARE_REACH_M)
         of = of[near]
         key = self._key(road[of], cx[near], cy[near])
