@@ -11,8 +11,8 @@ DEVICE = "device"
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 
-PART = 500
-"""Told at a time: a hundredth of a core at one part a second, and no more memory than that of so many points."""
+PART = 100
+"""Told at a time, one part a second: 100,000 devices take 17 minutes, and some thousandths of a core."""
 
 
 def device_point(device: Device, now_ms: int) -> Point | None:
@@ -65,4 +65,4 @@ class Inventory:
         if not self._left and (self._begun_ms is None or abs(now_ms - self._begun_ms) >= HOUR_MS):
             self._left, self._begun_ms = len(self.registry), now_ms
         end, self._left = self._left, max(0, self._left - PART)
-        return device_points(self.registry.placed()[self._left : end], now_ms) if end else []
+        return device_points(self.registry.placed(self._left, end), now_ms) if end else []
