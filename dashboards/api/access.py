@@ -1,19 +1,17 @@
 """Logging in, and what administrators do: users, tokens, the record of changes."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from citywarden.model.access import AuditQuery, NewToken, NewUser, Token, User, UserChange, Visit
+from citywarden.model.access import NewToken, NewUser, Token, User, UserChange, Visit
 from citywarden.model.identity import Role
 from citywarden.model.wire import timestamp
 from dashboards.api.cookies import clear_session, set_session
 from dashboards.api.problems import Refused
-from dashboards.api.questions import Cursor, Limit, Moment, Word
-from dashboards.api.record import csv_lines, entry_body
+from dashboards.api.questions import Moment, Word
+from dashboards.api.record import record
 from dashboards.api.rights import Administrator, Viewer, visit_of
 from dashboards.api.shapes import Listed, Timestamp
 from dashboards.gate import Access
@@ -133,28 +131,13 @@ class NewTokenBody(_Given):
     expires_at: Moment | None = None
 
 
-class EntryBody(BaseModel):
-    """One change. `digest` is of the entry and of `previous`, the digest of the one before."""
-
-    number: int
-    at: Timestamp
-    by: str
-    tenant: str | None
-    action: str
-    subject: str
-    detail: str
-    source: str
-    previous: str
-    digest: str
-
-
 def access(gate: Access) -> APIRouter:
     """Routes of the way in."""
     router = APIRouter(prefix="/api/v1", tags=["access"])
     _own(router, gate)
     _users(router, gate)
     _tokens(router, gate)
-    _record(router, gate)
+    record(router, gate)
     return router
 
 
@@ -245,50 +228,6 @@ def _tokens(router: APIRouter, gate: Access) -> None:
         """End a token, by its id or name."""
         await gate.revoke_token(who, id)
         return Response(status_code=204)
-
-
-def _record(router: APIRouter, gate: Access) -> None:
-    @router.get("/audit", response_model=Listed[EntryBody])
-    async def audit(
-        who: Administrator,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
-        action: Annotated[
-            str | None, Query(min_length=1, max_length=100, description="`user` fits `user.add` too")
-        ] = None,
-        limit: Limit = 100,
-        cursor: Cursor = None,
-    ) -> dict[str, object]:
-        """Every change, newest first."""
-        page = await gate.find(who, AuditQuery(since, until, by, action, None, limit, cursor))
-        return {"items": [entry_body(entry) for entry in page.items], "next": page.next}
-
-    @router.get(
-        "/audit.csv",
-        responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
-        response_class=StreamingResponse,
-    )
-    async def audit_csv(
-        who: Administrator,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        by: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
-        action: Annotated[str | None, Query(min_length=1, max_length=100)] = None,
-    ) -> StreamingResponse:
-        """The same as a file, all of it."""
-
-        async def lines() -> AsyncIterator[str]:
-            cursor: str | None = None
-            yield csv_lines((), head=True)
-            while True:
-                page = await gate.find(who, AuditQuery(since, until, by, action, None, 1000, cursor))
-                yield csv_lines(page.items)
-                if (cursor := page.next) is None:
-                    return
-
-        named = {"content-disposition": 'attachment; filename="citywarden-audit.csv"'}
-        return StreamingResponse(lines(), media_type="text/csv", headers=named)
 
 
 def _visit(request: Request) -> Visit:
