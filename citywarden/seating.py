@@ -21,7 +21,7 @@ class Seating:
     def __init__(self) -> None:
         self._devices: list[Device] = []
         self._newest: dict[DeviceKey, int] = {}
-        self._order: list[int] = []
+        self._order: Numbers = np.zeros(0, np.int64)
         self._rank: Numbers = np.zeros(0, np.int64)
         self._spent = 0
         self._kept: dict[Callable[[Device], object], list[object | None]] = {}
@@ -71,10 +71,11 @@ class Seating:
 
     def _arrange(self) -> None:
         """Order all anew."""
-        self._order += range(len(self._order), len(self._devices))
+        order = [*self._order.tolist(), *range(len(self._order), len(self._devices))]
+        order.sort(key=self._key)
         self._rank, self._spent = np.empty(len(self._devices), np.int64), 0
-        self._order.sort(key=self._key)
-        self._rank[self._order] = self._counted(self._order)
+        self._order = np.array(order, np.int64)
+        self._rank[self._order] = self._counted(order)
 
     def _ranked(self, numbers: Sequence[int]) -> Numbers:
         """The rank of each of `numbers` among them."""

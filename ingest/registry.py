@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 from sys import intern
 from types import MappingProxyType
 from typing import Any
@@ -100,7 +101,8 @@ class Registry:
         self._most = most
         self._register_unknown = register_unknown
         self._known: dict[DeviceKey, Device] = {}
-        self._placed: dict[DeviceKey, Device] = {}
+        self._moved: dict[DeviceKey, Device] = {}
+        """Those whose position as WGS-84 is another than the one that was given."""
         self._fresh: dict[DeviceKey, Device] = {}
         self._revision = 0
         self._watches: list[Watch] = []
@@ -121,14 +123,15 @@ class Registry:
 
     def lookup(self, key: DeviceKey) -> Device | None:
         """The device, or None when nobody knows it; never touches the database."""
-        device = self._placed.get(key)
+        device = self._moved.get(key) or self._known.get(key)
         if device is None and self._register_unknown and len(self._known) < self._most and _usable(key):
-            device = self._known[key] = self._placed[key] = self._fresh[key] = Device(*key)
+            device = self._known[key] = self._fresh[key] = Device(*key)
         return device
 
-    def placed(self) -> Sequence[Device]:
-        """Every registered device, positions as WGS-84."""
-        return list(self._placed.values())
+    def placed(self, first: int = 0, end: int | None = None) -> Sequence[Device]:
+        """Every registered device, positions as WGS-84; or those from the `first` to before the `end` of them."""
+        moved = self._moved.get
+        return [moved(key, device) for key, device in islice(self._known.items(), first, end)]
 
     def find(self, key: DeviceKey) -> Device | None:
         """The device as it was registered, or None; never registers it."""
@@ -216,10 +219,14 @@ class Registry:
     def _note(self, changed: Sequence[Device], gone: Sequence[DeviceKey]) -> None:
         placed = [_place(device) for device in changed]
         self._known.update((device.key, device) for device in changed)
-        self._placed.update((device.key, device) for device in placed)
+        for given, device in zip(changed, placed, strict=True):
+            if device is given:
+                self._moved.pop(device.key, None)
+            else:
+                self._moved[device.key] = device
         for key in gone:
             self._known.pop(key, None)
-            self._placed.pop(key, None)
+            self._moved.pop(key, None)
         for watch in self._watches:
             watch.note(placed, gone)
 

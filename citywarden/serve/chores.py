@@ -13,7 +13,7 @@ from citywarden.serve.inventory import PART, Inventory
 from citywarden.serve.judge import RULES_CONSUMER
 from citywarden.serve.tables import database_file
 from citywarden.serve.vitals import Vitals
-from citywarden.store.embedded import EmbeddedStore
+from citywarden.store.contract import Copied
 from citywarden.store.schema import MEASUREMENTS, RECORDS
 from ingest.pipeline import STORE_CONSUMER
 from ingest.subscription import State
@@ -64,7 +64,7 @@ class Chores:
     async def take_backups(self) -> None:
         """Backups, as commands ask for them, until cancelled."""
         settings, store = self.frame.settings, self.ground.store
-        copy = store.copy_to if isinstance(store, EmbeddedStore) else None
+        copy = store.copy_to if isinstance(store, Copied) else None
         parts = Parts(settings.data, self.ground.alerts.engine, settings.log_path, database_file(settings), copy)
         await serve_requests(settings.data, lambda target: take(parts, target, self.frame.clock_ms(), self.trimming))
 

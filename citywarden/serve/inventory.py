@@ -65,4 +65,4 @@ class Inventory:
         if not self._left and (self._begun_ms is None or abs(now_ms - self._begun_ms) >= HOUR_MS):
             self._left, self._begun_ms = len(self.registry), now_ms
         end, self._left = self._left, max(0, self._left - PART)
-        return device_points(self.registry.placed()[self._left : end], now_ms) if end else []
+        return device_points(self.registry.placed(self._left, end), now_ms) if end else []

@@ -8,7 +8,6 @@ from citywarden.sections import Settings
 from citywarden.serve.folder import held
 from citywarden.serve.readiness import Readiness
 from citywarden.store.contract import Store
-from citywarden.store.embedded import EmbeddedStore
 from citywarden.store.influx import InfluxStore, Keep, examine, fill, fillings, set_up, tend
 
 EMBEDDED = "embedded"
@@ -21,6 +20,8 @@ async def open_store(settings: Settings, kinds: Kinds) -> Store:
     """
     wanted = settings.store
     if wanted.url == EMBEDDED:
+        from citywarden.store.embedded import EmbeddedStore  # DuckDB takes 10 MB; a server with InfluxDB saves them
+
         return await EmbeddedStore.open(settings.store_path, kinds, memory_limit_mb=settings.limits.memory_mb)
     return await InfluxStore.open(wanted.url, token_of(settings), kinds, compress=wanted.compress)
 

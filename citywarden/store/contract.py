@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from citywarden.columns import Columns, Floats, Ints, Reading
@@ -62,6 +63,13 @@ class Bulk(Protocol):
 
     async def write_all(self, batches: Sequence[Columns]) -> Written:
         """As `Store.write` of each; a kind may come several times. All of them are tried again after Unavailable."""
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """A store that can write all there is at this moment into a new file, while writes go on."""
+
+    async def copy_to(self, target: Path) -> None: ...
 
 
 class Store(Protocol):
