@@ -67,7 +67,7 @@ class RuleCard:
         return (*own, *((self.id + NO_DATA,) if self.no_data_ms is not None else ()))
 
 
-def titles_of(cards: Iterable[RuleCard]) -> Titles:
+def titles_of(cards: Iterable[RuleCard]) -> dict[str, Summary]:
     """What the rules that alerts name are called. A rule about silence alone gives it its own title."""
     titles: dict[str, Summary] = {}
     for card in cards:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from citywarden.columns import Columns
 from citywarden.model.alert import Finding
 from citywarden.model.kind import Kind
+from citywarden.model.ruling import titles_of
 from citywarden.model.work import Task
 from dashboards.report.contents import Contents, Raised, RejectedRow
 from fleet.plan import Plan
@@ -15,6 +16,7 @@ from fleet.tracks import Track
 from rules import thresholds, work
 from rules.rulebook import RuleBook
 from rules.vehicleday import track as vehicle_track
+from rules.workrules import work_cards
 from rules.worksettings import WorkSettings
 
 _OFFLINE = "vehicle.offline"
@@ -52,6 +54,7 @@ def judge_recording(request: Request) -> Contents:
     ]
     if request.rules is not None:
         raised.extend(_by_rule_file(request.rules, request, columns, last_ms))
+    titles = {rule.id: rule.title for rule in (request.rules.rules if request.rules else ()) if rule.title}
     vehicles = dict.fromkeys([*(task.vehicle for task in tasks), *request.track.devices])
     return Contents(
         title=request.title,
@@ -62,6 +65,7 @@ def judge_recording(request: Request) -> Contents:
         alerts=sorted(raised, key=lambda one: (one.finding.at_ms, one.finding.rule, one.vehicle)),
         rejected=[RejectedRow(row.file, row.line, row.reason) for row in request.track.rejected],
         tracks={name: vehicle_track(state, name, 0, closed_ms + 1) for name in vehicles},
+        titles=titles_of(work_cards(settings)) | titles,
     )
 
 

@@ -1,10 +1,11 @@
 """What a report on recorded work holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from citywarden.model.alert import Finding
+from citywarden.model.ruling import Titles
 from citywarden.model.work import Task, TaskReport, TrackPoint, Verdict, Zone
 
 
@@ -29,7 +30,9 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A judged recording. `reports[i]` is of `tasks[i]`; `tracks` by vehicle; times are shown in `zone`."""
+    """A judged recording. `reports[i]` is of `tasks[i]`; `tracks` by vehicle; times are shown in `zone`;
+    `titles`: what the rules are called.
+    """
 
     title: str
     zone: ZoneInfo
@@ -39,6 +42,7 @@ class Contents:
     alerts: Sequence[Raised]
     rejected: Sequence[RejectedRow]
     tracks: Mapping[str, Sequence[TrackPoint]]
+    titles: Titles = field(default_factory=dict)
 
     @property
     def met(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
+from citywarden.model.ruling import title_in
 from citywarden.model.work import MissedReason, Task, TaskReport, Verdict
 from dashboards.report import words
 from dashboards.report.contents import Contents
@@ -168,13 +169,21 @@ def _alerts(contents: Contents) -> str:
         en = raised.finding.summary.get("en", raised.finding.rule)
         rows.append(
             f"<tr><td>{words.moment(raised.finding.at_ms, contents.zone)}</td><td>{until}</td>"
-            f"<td>{escape(raised.finding.rule)}</td><td>{_both(zh, en)}</td></tr>"
+            f"<td>{_rule(contents, raised.finding.rule)}</td><td>{_both(zh, en)}</td></tr>"
         )
     heads = "".join(f"<th>{_both(*p)}</th>" for p in (
         ("发生", "Raised"), ("解除", "Cleared"), ("规则", "Rule"), ("内容", "What")))  # fmt: skip
     return f"<h2>{_both('会产生的告警', 'Alerts')}</h2><table><tr>{heads}</tr>{''.join(rows)}</table>" + _more(
         len(contents.alerts)
     )
+
+
+def _rule(contents: Contents, rule: str) -> str:
+    """What a rule is called, and its id."""
+    if rule not in contents.titles:
+        return escape(rule)
+    zh, en = (title_in(contents.titles, rule, language) for language in ("zh-CN", "en"))
+    return f'{_both(zh, en)} <span class="soft">{escape(rule)}</span>'
 
 
 def _rejected(contents: Contents) -> str:

@@ -173,6 +173,8 @@ def test_the_page_stands_alone_and_speaks_both_languages(tmp_path: Path, capsys:
     assert {"road covered", "road not_driven", "track working"} <= set(re.findall(r'class="([a-z_ ]+)"', html))
     assert "未驶过" in html
     assert "not driven" in html
+    assert "路段漏作业" in html
+    assert "Missed road" in html
     assert 'data-language="zh-CN"' in html
 
 

@@ -157,7 +157,7 @@ export default {
           const answer = await fetch(`${window.path_prefix ?? ""}/api/v1/cases/${this.c.id}/evidence?${asked}`, {
             method: "POST", body: one, headers: { "content-type": "application/octet-stream",
               "accept-language": this.lang } });
-          if (!answer.ok) this.wrong = (await answer.json()).detail.replace(/^body: /, "");
+          if (!answer.ok) this.wrong = (await answer.json()).detail.replace(/^body(: |：)/, "");
         } catch (error) {
           this.wrong = String(error.message ?? error);
         }
