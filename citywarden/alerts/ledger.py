@@ -13,19 +13,20 @@ from uuid import uuid4
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from citywarden.alerts import archive, machine, silences
+from citywarden.alerts import machine, silences
 from citywarden.alerts.attention import Audience, attend
 from citywarden.alerts.circumstances import Circumstances, Manners
 from citywarden.alerts.counters import Counters
 from citywarden.alerts.draft import Draft, Overtaken
-from citywarden.alerts.flapping import Key, Turns
+from citywarden.alerts.flapping import Key
 from citywarden.alerts.inhibition import ProfileOf
 from citywarden.alerts.lookups import Lookups
 from citywarden.alerts.machine import Birth, Policy
+from citywarden.alerts.memory import Memory
 from citywarden.alerts.progress import Judged, Position
 from citywarden.alerts.records import Entry
 from citywarden.alerts.silences import Silence
-from citywarden.alerts.transactions import reading, transaction
+from citywarden.alerts.transactions import transaction
 from citywarden.model.alert import Alert, Finding, Severity, Status
 from citywarden.model.device import Profile
 from citywarden.model.dispatch import AlertDeed, Doing
@@ -69,24 +70,20 @@ class Desk(Lookups):
         self._audience = audience
         self._policy = policy
         self._district = district
-        self._judged = Judged(consumer)
-        self._open: dict[Key, Entry] = {}
-        self._around = Circumstances(audience, manners, profile_of)
-        self._around_known = False
         self._writer = _fresh_id()
-        self._seen_event = 0
+        self._memory = Memory(engine, Circumstances(audience, manners, profile_of), Judged(consumer), self._writer)
         self._doubt: Position | None = None
-        self._reload()
+        self._memory.reload()
 
     @property
     def remembered(self) -> int:
         """What is in memory of alerts that are open, or ended lately."""
-        return len(self._open) + self._around.remembered
+        return self._memory.remembered
 
     def follow(self, consumer: str) -> None:
         """Go by the position of this consumer from now on."""
-        self._judged = Judged(consumer)
-        self._reload()
+        self._memory.judged = Judged(consumer)
+        self._memory.reload()
 
     # -- findings ------------------------------------------------------------------------------------------------
 
@@ -96,7 +93,7 @@ class Desk(Lookups):
         Returns the alerts that changed, as they are now, without those nobody is told of (pending). Findings of
         messages that lie wholly before the saved position are known already and are ignored.
         """
-        if self._committed(consumed) or self._judged.covers(consumed):
+        if self._committed(consumed) or self._memory.judged.covers(consumed):
             return []
 
         def judge(draft: Draft) -> None:
@@ -110,8 +107,8 @@ class Desk(Lookups):
         doubt, self._doubt = self._doubt, None
         if doubt is None:
             return False
-        self._reload()
-        return doubt == consumed and self._judged.reaches(consumed)
+        self._memory.reload()
+        return doubt == consumed and self._memory.judged.reaches(consumed)
 
     def _judge(self, draft: Draft, finding: Finding, now_ms: int) -> None:
         entry = draft.entry(finding.key)
@@ -148,10 +145,11 @@ class Desk(Lookups):
 
         Returns them as they are now, in this order; what is no alert, or another tenant's, is left out.
         """
+        memory = self._memory
         for attempt in range(TRIES):
-            found = self._entries(ids, tenant)
-            self._acquaint(now_ms)
-            opened = dict(self._open)
+            found = memory.entries(ids, tenant)
+            memory.acquaint(now_ms)
+            opened = dict(memory.open)
             try:
                 draft = self._draft_each(list(found.values()), opened, deed, now_ms)
                 if not draft.empty:
@@ -160,12 +158,12 @@ class Desk(Lookups):
             except (IntegrityError, Overtaken):
                 if attempt == TRIES - 1:
                     raise
-                self._reload()
+                self._memory.reload()
                 continue
             except BaseException:
-                self._around_known = False
+                memory.forget_circumstances()
                 raise
-            self._open = opened
+            memory.open = opened
             for event in draft.events:
                 self.counters.note(event)
             changed = {alert.id: alert for alert in draft.changed()}
@@ -183,17 +181,17 @@ class Desk(Lookups):
 
         `opened` becomes what is open then.
         """
-        whole = Draft(self._open, now_ms, self._writer)
+        whole = Draft(self._memory.open, now_ms, self._writer)
         for entry in entries:
             draft = Draft(opened, now_ms, self._writer)
             step = machine.by_hand(entry.alert, deed, now_ms)
             draft.record(entry.alert.key, step, deed.by, deed.note, None if entry.alert.open else entry)
             if draft.empty:
                 continue
-            restrain, turns = self._around.restrain(draft, now_ms)
+            restrain, turns = self._memory.around.restrain(draft, now_ms)
             draft.address(self._audience, restrain)
             draft.accept_into(opened)
-            self._around.accept(draft, turns, now_ms)
+            self._memory.around.accept(draft, turns, now_ms)
             whole.absorb(draft)
         return whole
 
@@ -215,71 +213,32 @@ class Desk(Lookups):
 
         Returns the alerts that changed, as they are now.
         """
-        self._acquaint(now_ms)
-        with reading(self.engine) as connection:
-            theirs, self._seen_event = archive.read_foreign(connection, self._writer, self._seen_event)
-            self._around.take_silences(silences.read(connection, now_ms))
-        news = [alert for entry in theirs if (alert := self._take_foreign(entry, now_ms))]
-        due = self._around.due(self._open, now_ms)
+        self._memory.acquaint(now_ms)
+        news, around = self._memory.catch_up(now_ms), self._memory.around
+        due = around.due(self._memory.open, now_ms)
 
         def attend_to(draft: Draft) -> None:
             for key in due:
-                entry = self._open.get(key)
+                entry = self._memory.open.get(key)
                 if entry is None:
                     continue
-                restraint = self._around.restraint(entry.alert, now_ms)
+                restraint = around.restraint(entry.alert, now_ms)
                 for change, call in attend(entry.alert, entry.attention, self._audience, now_ms, restraint):
                     draft.call(key, change, call)
 
         draft = self._settle(attend_to, {}, now_ms)
         for key in due:
-            self._around.await_next(key, self._open.get(key))
+            around.await_next(key, self._memory.open.get(key))
         called = draft.changed()
         mine = {alert.id for alert in called}
         return [alert for alert in news if alert.id not in mine] + called
-
-    def _take_foreign(self, entry: Entry, now_ms: int) -> Alert | None:
-        """Memory brought up to what another process wrote; the alert when that is news."""
-        key, known = entry.alert.key, self._open.get(entry.alert.key)
-        if known is not None and (known.alert.id != entry.alert.id or known.version >= entry.version):
-            return None
-        if entry.alert.open:
-            self._open[key] = entry
-        elif known is not None:
-            del self._open[key]
-        else:
-            return None
-        self._around.note({key: entry.alert if entry.alert.open else None}, now_ms)
-        self._around.await_next(key, self._open.get(key))
-        return entry.alert if entry.alert.status is not Status.PENDING else None
-
-    def _acquaint(self, now_ms: int) -> None:
-        """Learn the circumstances, the first time they are asked for."""
-        if not self._around_known:
-            with reading(self.engine) as connection:
-                self._around.load(connection, self._open, now_ms)
-            self._around_known = True
-
-    def _entries(self, ids: Sequence[str], tenant: str | None) -> dict[str, Entry]:
-        """Alerts as the database has them; memory is brought up to them where another process was at work."""
-        wanted = set(ids)
-        known = {entry.alert.id: entry for entry in self._open.values() if entry.alert.id in wanted}
-        with reading(self.engine) as connection:
-            versions = archive.read_versions(connection, ids)
-            foreign = [id_ for id_, version in versions.items() if id_ not in known or known[id_].version != version]
-            if foreign:
-                known |= archive.read_entries(connection, foreign)
-        found = {id_: known[id_] for id_ in ids if id_ in versions and tenant in (None, known[id_].alert.tenant)}
-        if any(known[id_].alert.open for id_ in foreign):
-            self._reload()
-        return found
 
     # -- reading -------------------------------------------------------------------------------------------------
 
     def open(self) -> list[Alert]:
         """All alerts that are firing or acknowledged, most severe first, then newest."""
         # One step, so that other threads may ask too.
-        entries = tuple(self._open.values())
+        entries = tuple(self._memory.open.values())
         told = [e.alert for e in entries if e.alert.status is not Status.PENDING]
         return sorted(told, key=lambda a: (-a.severity, -a.raised_ms, a.id))
 
@@ -291,52 +250,41 @@ class Desk(Lookups):
 
     def position(self) -> dict[int, int]:
         """How far the log is judged, as the database has it: reading may start here after a crash."""
-        return self._judged.position
+        return self._memory.judged.position
 
     def save_position(self, consumed: Position) -> None:
         """Save a position that changed no alert at once (at shutdown)."""
         with transaction(self.engine) as connection:
-            self._judged.write(connection, consumed)
-        self._judged.advance(consumed)
+            self._memory.judged.write(connection, consumed)
+        self._memory.judged.advance(consumed)
 
     # -- inside --------------------------------------------------------------------------------------------------
 
     def _settle(self, build: Callable[[Draft], None], consumed: Position, now_ms: int) -> Draft:
         """Write what `build` drafts and the position, and build anew when another process was first."""
         for attempt in range(TRIES):
-            self._acquaint(now_ms)
-            draft = Draft(self._open, now_ms, self._writer)
+            self._memory.acquaint(now_ms)
+            draft = Draft(self._memory.open, now_ms, self._writer)
             build(draft)
-            if draft.empty and not self._judged.due(consumed, now_ms):
+            if draft.empty and not self._memory.judged.due(consumed, now_ms):
                 return draft
-            restrain, turns = self._around.restrain(draft, now_ms)
+            restrain, turns = self._memory.around.restrain(draft, now_ms)
             draft.address(self._audience, restrain)
             try:
                 with transaction(self.engine) as connection:
                     draft.write(connection)
-                    self._judged.write(connection, consumed)
+                    self._memory.judged.write(connection, consumed)
             except Unavailable:
-                self._doubt = None if self._judged.reaches(consumed) else dict(consumed)
+                self._doubt = None if self._memory.judged.reaches(consumed) else dict(consumed)
                 raise
             except (IntegrityError, Overtaken):
                 if attempt == TRIES - 1:
                     raise
-                self._reload()
+                self._memory.reload()
                 continue
-            self._accept(draft, turns, now_ms)
-            self._judged.advance(consumed, now_ms)
+            self._memory.accept(draft, turns, now_ms)
+            for event in draft.events:
+                self.counters.note(event)
+            self._memory.judged.advance(consumed, now_ms)
             return draft
         raise AssertionError("unreachable")
-
-    def _reload(self) -> None:
-        with reading(self.engine) as connection:
-            self._open = {entry.alert.key: entry for entry in archive.read_open(connection)}
-            self._judged.read(connection)
-            self._seen_event = archive.last_event(connection)
-        self._around_known = False
-
-    def _accept(self, draft: Draft, turns: Turns, now_ms: int) -> None:
-        draft.accept_into(self._open)
-        self._around.accept(draft, turns, now_ms)
-        for event in draft.events:
-            self.counters.note(event)
