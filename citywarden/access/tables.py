@@ -1,5 +1,7 @@
 """The tables of users, sessions, tokens and the audit."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, Column, Float, Integer, String, Table, Text, UniqueConstraint, false, true
 
 from citywarden.database import metadata
@@ -57,17 +59,25 @@ bucket = Table(
 )
 """Failed logins: what is left of a bucket. `digest`: of an address or a user's name: people type passwords there."""
 
+
+def _note() -> list[Column[Any]]:
+    """What a note says beside its time."""
+    return [
+        Column("by", String(200), nullable=False),
+        Column("tenant", String(64)),
+        Column("action", String(100), nullable=False),
+        Column("subject", Text, nullable=False, server_default=""),
+        Column("detail", Text, nullable=False, server_default=""),
+        Column("source", String(200), nullable=False, server_default=""),
+    ]
+
+
 audit = Table(
     "audit",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("at_ms", BigInteger, nullable=False, index=True),
-    Column("by", String(200), nullable=False),
-    Column("tenant", String(64)),
-    Column("action", String(100), nullable=False),
-    Column("subject", Text, nullable=False, server_default=""),
-    Column("detail", Text, nullable=False, server_default=""),
-    Column("source", String(200), nullable=False, server_default=""),
+    *_note(),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
     UniqueConstraint("previous"),
@@ -80,11 +90,6 @@ intention = Table(
     Column("id", String(32), primary_key=True),
     Column("place", Integer, primary_key=True, autoincrement=False),
     Column("at_ms", BigInteger, nullable=False),
-    Column("by", String(200), nullable=False),
-    Column("tenant", String(64)),
-    Column("action", String(100), nullable=False),
-    Column("subject", Text, nullable=False, server_default=""),
-    Column("detail", Text, nullable=False, server_default=""),
-    Column("source", String(200), nullable=False, server_default=""),
+    *_note(),
 )
 """What is under way: the entries that it would make, until they are made. A row is there for milliseconds."""
