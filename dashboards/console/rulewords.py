@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "rules": ("规则", "Rules"),
+    "rule_demands": ("查看规则内容", "What the rule demands"),
     "search_rules": ("搜索名称、编号、条件", "Search name, id, condition"),
     "no_rules": ("没有生效的规则", "No rule is in force"),
     "no_rules_found": ("没有符合条件的规则", "No rule matches"),
@@ -14,9 +15,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "open_of_rule_none": ("无未处置告警", "none open"),
     "open_silent": ("{n} 个无数据", "{n} silent"),
     "open_silent_none": ("无", "none"),
-    "for_at_least": ("持续 {n} 后报警", "For at least {n}"),
+    "for_at_least": ("持续 {n}后报警", "For at least {n}"),
     "ends_when": ("解除：{x}", "Ends when: {x}"),
-    "silent_for": ("{n} 没有数据", "No data for {n}"),
+    "silent_for": ("{n}没有数据", "No data for {n}"),
     "no_longer": ("条件不再成立", "it no longer holds"),
     "place": ("〈{x}〉", "‹{x}›"),
     "place_device": ("编号", "id"),

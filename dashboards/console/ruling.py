@@ -149,10 +149,11 @@ def _section(session: Session, stands: Standing, kind: str, cards: Sequence[Rule
 def _ruling(session: Session, stands: Standing, card: RuleCard) -> Html:
     """One rule."""
     return html(
-        '<article class="cw-panel cw-ruling" id="{id}" data-rule="{id}"><header><h3>{t}</h3><code>{id}</code>'
+        '<article class="cw-panel cw-ruling" id="{id}" data-rule="{id}"><header><h3>{t}</h3>{name}'
         "<p>{open}</p></header>{levels}<dl>{facts}</dl></article>",
         id=card.id,
         t=session.rule(card.id),
+        name=html("<code>{id}</code>", id=card.id) if session.rule(card.id) != card.id else Html(""),
         open=join(_open(session, stands, card, rule) for rule in card.raises),
         levels=join([*(_level(session, demand) for demand in card.demands), _silence(session, card)]),
         facts=join(

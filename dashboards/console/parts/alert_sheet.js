@@ -28,7 +28,10 @@ export default {
         <template v-if="alert.threshold !== null"><dt>{{ words.threshold }}</dt><dd>{{ round(alert.threshold) }} <small>{{
           alert.unit }}</small></dd></template>
         <dt>{{ words.rule }}</dt><dd><a :href="path('/alerts?status=any&rule=' + encodeURIComponent(alert.rule))">{{
-          ruled(alert.rule) }}</a><small v-if="ruled(alert.rule) !== alert.rule"> {{ alert.rule }}</small></dd>
+          ruled(alert.rule) }}</a><small>
+          <a :href="path('/rules?q=' + encodeURIComponent(alert.rule.replace(/[.]no_data$/, '')))"
+          :title="words.rule_demands">{{ ruled(alert.rule) === alert.rule ? words.rule_demands : alert.rule
+          }}</a></small></dd>
         <dt>{{ words.kind }}</dt><dd>{{ kinds[alert.kind]?.[lang === 'en' ? 1 : 0] ?? alert.kind }}</dd>
         <dt>{{ words.subject }}</dt><dd>{{ alert.subject }}</dd>
         <template v-if="alert.district"><dt>{{ words.district }}</dt><dd>{{ district(alert.district) }}</dd></template>
