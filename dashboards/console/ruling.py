@@ -1,7 +1,6 @@
 """The rules in force: what each level demands, in plain words, and how many alerts of it are open."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from dashboards.console.markup import Html, html, join
 from dashboards.console.session import Session, begin
 from dashboards.sources import Sources
 
-REFRESH_S = 5.0
+REFRESH_S = 10.0
 HOLD_INTERVALS = 3
 _PLACE = re.compile(r"(?<!\{)\{([A-Za-z_.0-9]+)\}(?!\})")
 """A place in a message: a field, a word such as `name`, or `profile.NAME`."""
@@ -39,9 +38,11 @@ class Standing:
 
 def open_by_rule(alerts: Sequence[Alert]) -> dict[str, tuple[int, Severity]]:
     """How many alerts of each rule are open, and how severe the worst of them is."""
-    counts = Counter(alert.rule for alert in alerts)
-    worst = {rule: max(a.severity for a in alerts if a.rule == rule) for rule in counts}
-    return {rule: (n, worst[rule]) for rule, n in counts.items()}
+    found: dict[str, tuple[int, Severity]] = {}
+    for alert in alerts:
+        count, worst = found.get(alert.rule, (0, alert.severity))
+        found[alert.rule] = (count + 1, max(worst, alert.severity))
+    return found
 
 
 def chosen(cards: Sequence[RuleCard], wanted: Wanted) -> list[RuleCard]:
