@@ -1,7 +1,7 @@
 """Which stretches of a road are near a place: a coarse grid about every road, small enough for a whole province.
 
 Roads are cut into parts of at most PART_M. Space about each road is cut into squares of SQUARE_M; a square remembers
-the parts that may be within REACH_M of it, as runs of consecutive ones: about a kilobyte for a kilometre of road.
+the parts that may be within REACH_M of it, as runs of consecutive ones: half a kilobyte for a kilometre of road.
 What is near a place exactly is worked out when it is asked for.
 """
 
@@ -24,7 +24,7 @@ REACH_M = 50.0
 """Points farther than this from their road are reported as far, without a distance."""
 
 PART_M = 40.0
-_CELLS = 6
+_CELLS = 9
 SQUARE_M = CELL_M * _CELLS
 _CELL_REACH_M = REACH_M + CELL_M * 0.7072
 _SQUARE_REACH_M = _CELL_REACH_M + (SQUARE_M - CELL_M) * 0.7072
@@ -120,7 +120,8 @@ NO_PARTS = Parts(np.zeros(0, np.int32), np.zeros(1, np.int32), np.zeros(0))
 class Cells:
     """Runs of parts by square: sorted `key`, `first` part and how many (`count`).
 
-    The squares of a road fill a box of `wide` by `high` squares; they are numbered from `base` on, column by column,
+    The squares of a road fill a box of `wide` by `high` squares north-east of its origin, which is farther from the
+    road than anything is near it; they are numbered from `base` on, column by column,
     which is the key. `base`: (r + 1,); `wide`, `high`: (r,).
     """
 
@@ -207,7 +208,8 @@ class Cells:
         """(key, first, count) of parts that are whole roads in order, by the squares that they may be near to."""
         begin = x, y, dx, dy, length = self.parts.begin(part, rows, origin[road])
         x_end, y_end = x + dx * length, y + dy * length
-        left, low = _number(np.minimum(x, x_end) - _SQUARE_REACH_M), _number(np.minimum(y, y_end) - _SQUARE_REACH_M)
+        left = np.maximum(_number(np.minimum(x, x_end) - _SQUARE_REACH_M), 0)
+        low = np.maximum(_number(np.minimum(y, y_end) - _SQUARE_REACH_M), 0)
         wide = _number(np.maximum(x, x_end) + _SQUARE_REACH_M) - left + 1
         high = _number(np.maximum(y, y_end) + _SQUARE_REACH_M) - low + 1
         place, of = spans(np.zeros(len(x), np.int64), wide * high)

@@ -64,7 +64,7 @@ def test_the_same_pieces_are_near_as_when_every_part_is_asked(seed: int, step_m:
 def test_a_kilometre_of_road_takes_few_bytes() -> None:
     rng = np.random.default_rng(5)
     roads = Roads().add([(line(*winding(rng, 100, 50.0, 0.1)),) for _ in range(50)])
-    assert roads.cells.nbytes < 1000 * roads.segments.length_m.sum() / 1000
+    assert roads.cells.nbytes < 700 * roads.segments.length_m.sum() / 1000
 
 
 def test_roads_beyond_the_squares_that_four_bytes_number_are_found_as_well() -> None:
