@@ -12,15 +12,11 @@ from zoneinfo import ZoneInfo
 from citywarden.columns import Columns, Floats, Reading, from_readings
 from citywarden.live import Live
 from citywarden.model.alert import Alert, AlertQuery, Reason, Severity, Status
-from citywarden.model.case import Category
-from citywarden.model.casetime import Clock as CaseClock
-from citywarden.model.casetime import Limit
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.errors import NotFound
 from citywarden.model.kind import JsonScalar, Scene
 from citywarden.model.message import DeadLetter
 from citywarden.model.page import Page
-from citywarden.model.ruling import RuleCard
 from citywarden.model.work import (
     Evidence,
     MissedReason,
@@ -33,14 +29,11 @@ from citywarden.model.work import (
     Zone,
     ZoneKind,
 )
-from citywarden.serve.prepare import default_rules
-from citywarden.serve.rulecards import rule_cards
 from citywarden.store.contract import Buckets, Fold, Point, Written
 from dashboards.console.roads import cut, length_m
 from dashboards.sources import Health, Sources
 from ingest.kinds import all_kinds
-from rules.rulefile import parse
-from rules.worksettings import WorkSettings
+from tests.console.rulefakes import cards
 
 KINDS = all_kinds()
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -422,37 +415,6 @@ class FakeDirectory:
 
     async def count(self, tenant: str | None) -> Mapping[str, int]:
         return Counter(d.kind for d in self.known if d.enabled and tenant in (None, d.tenant))
-
-
-LEAK = """
-rules:
-  - id: ours.leak
-    kind: gas
-    title: {zh-CN: 泄漏趋势, en: Leak trend}
-    levels:
-      minor: {when: "mean(methane_lel_pct, 5m) >= 8", for: 2m}
-      critical: {when: "rate(methane_lel_pct, 10m) >= 10", reset: "methane_lel_pct < 5"}
-    no_data: 20m
-    no_data_severity: major
-    schedule: "22:00-06:00"
-    hold: 30m
-    runbook: https://example.org/runbooks/gas
-    summary: {zh-CN: "{name} 甲烷上升", en: "{name}: methane rises"}
-  - id: ours.nameless
-    kind: gas
-    levels: {info: {when: "o2_pct < profile.least_o2_pct"}}
-    profile: {least_o2_pct: 20.5}
-"""
-"""Two rules of a user: one with everything, one without a title."""
-
-
-def cards() -> Sequence[RuleCard]:
-    """The rules that come with the server, and two of a user."""
-    usual, ours = parse(default_rules(), "rules/default.yaml", KINDS), parse(LEAK, "/etc/city/rules.yaml", KINDS)
-    whole = rule_cards(
-        usual, KINDS, WorkSettings(), [Category("lid", "井盖", "Lid", {}, Limit(1, CaseClock.NATURAL))], False
-    )
-    return [*rule_cards(ours, KINDS, WorkSettings(), [], True)[:2], *whole]
 
 
 @dataclass

@@ -7,7 +7,8 @@ from playwright.sync_api import BrowserContext, Page
 from citywarden.model.alert import Severity
 from dashboards.console.ruling import Wanted, chosen, open_by_rule, span_said
 from tests.console.browsing import assert_fits_a_phone, city, needs_chromium, opened, tell, until
-from tests.console.fakes import alert, cards
+from tests.console.fakes import alert
+from tests.console.rulefakes import cards
 
 
 def card(page: Page, rule: str) -> str:
