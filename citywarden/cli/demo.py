@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from citywarden.cli.memory import settle
 from citywarden.cli.options import as_json, configured, print_facts, print_json, settings_of
-from citywarden.cli.running import run, settle, stop_signal, until_stopped, wall_ms
+from citywarden.cli.running import run, stop_signal, until_stopped, wall_ms
 from citywarden.sections import Settings
 from citywarden.serve.demo import DemoOptions, Stage, Summary, demo, narrate
 

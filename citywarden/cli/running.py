@@ -1,7 +1,6 @@
 """Running until a signal: what `serve` and `demo` share."""
 
 import asyncio
-import ctypes
 import gc
 import logging
 import os
@@ -9,21 +8,15 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Coroutine
 from typing import Any, TextIO, TypeVar
 
 import uvloop
 
+from citywarden.cli.memory import begin, tidy
 from citywarden.model.redaction import redact
 
 T = TypeVar("T")
-COLLECT = (50_000, 50, 100)
-"""Objects before a collection; the defaults cost a quarter of the CPU of a drain (docs/performance.md)."""
-
-TIDY_EVERY_S = 30.0
-TIDY_SHARE = 300
-"""Collecting everything takes at most a three-hundredth of the time of a processor."""
 
 
 def wall_ms() -> int:
@@ -32,11 +25,10 @@ def wall_ms() -> int:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run on uvloop, with warnings and errors of all parts as lines on stderr, and a garbage collector that looks
-    less often: a drain makes many objects that live for a moment and none that only it could free. Whoever runs for
-    long is to `tidy`, as `until_stopped` does.
+    """Run on uvloop, with warnings and errors of all parts as lines on stderr. Whoever runs for long is to `tidy`, as
+    `until_stopped` does.
     """
-    gc.set_threshold(*COLLECT)
+    begin()
     logging.basicConfig(level=logging.WARNING, handlers=[log_handler()])
     try:
         return uvloop.run(main)
@@ -73,49 +65,6 @@ def log_handler(stream: TextIO | None = None) -> logging.Handler:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Discreet("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     return handler
-
-
-def settle() -> None:
-    """Everything that was made until now stays for good: no collection has to look at it any more. What reading the
-    plan and the registry took beside goes back to the system.
-    """
-    gc.collect()
-    gc.freeze()
-    _give_back()
-
-
-def _clear_out() -> None:
-    """Collect everything, and give back what that and the last while have freed: bursts leave holes between what
-    stays, and without this a server that had many would look as if it grew.
-    """
-    gc.collect()
-    _give_back()
-
-
-def _give_back() -> None:
-    """Free memory that the C library keeps for later, where it is one that can be asked (glibc): some milliseconds."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-async def tidy(
-    collect: Callable[[], object] = _clear_out,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    clock_s: Callable[[], float] = time.thread_time,
-) -> None:
-    """Until cancelled: free now and then what only a collection finds, such as the pages of browsers that have left,
-    and give back what the C library keeps.
-
-    By count alone (`COLLECT`) that would be as good as never: what lived through one collection, as a page does that
-    is open for a minute, would wait for millions of other objects. What one takes is its time on the processor: on
-    a busy machine each lasts long, and would be so rare that the memory grows.
-    """
-    took_s = 0.0
-    while True:
-        await sleep(max(TIDY_EVERY_S, TIDY_SHARE * took_s))
-        began_s = clock_s()
-        collect()
-        took_s = clock_s() - began_s
 
 
 def stop_signal(stop_s: float | None = None) -> asyncio.Event:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from citywarden.cli.memory import settle
 from citywarden.cli.options import configured, settings_of
-from citywarden.cli.running import run, settle, stop_signal, until_stopped, wall_ms
+from citywarden.cli.running import run, stop_signal, until_stopped, wall_ms
 from citywarden.serve.prepare import Prepared, prepare
 from citywarden.serve.server import Options, running
 

@@ -5,7 +5,8 @@ import sys
 
 SETTLED = """
 import duckdb
-from citywarden.cli.running import run, settle
+from citywarden.cli.memory import settle
+from citywarden.cli.running import run
 
 async def main():
     connection = duckdb.connect()

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from citywarden.cli.running import COLLECT, TIDY_EVERY_S, TIDY_SHARE, stop_signal, tidy, until_stopped
+from citywarden.cli.memory import COLLECT, TIDY_EVERY_S, TIDY_SHARE, tidy
+from citywarden.cli.running import stop_signal, until_stopped
 
 ROUNDS = 60
 
