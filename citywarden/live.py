@@ -18,7 +18,7 @@ from citywarden.model.case import Case
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Kind, Kinds
 from citywarden.model.work import TaskReport
-from citywarden.seating import Places
+from citywarden.seating import Places, room_for
 
 QUEUE_LIMIT = 1000
 """Changes a slow listener may fall behind before the oldest are dropped and it is told so."""
@@ -67,7 +67,7 @@ class Listener:
 
 
 class _Table:
-    """Newest values of one kind, one slot per device; arrays double when full."""
+    """Newest values of one kind, one slot per device."""
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -86,7 +86,7 @@ class _Table:
             for column in self.texts.values():
                 column.append(None)
             if slot >= len(self.ts_ms):
-                more = max(64, slot)
+                more = room_for(slot + 1) - len(self.ts_ms)
                 self.ts_ms = np.append(self.ts_ms, np.zeros(more, np.int64))
                 self.fields = {name: np.append(c, np.full(more, np.nan)) for name, c in self.fields.items()}
         else:

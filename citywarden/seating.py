@@ -13,6 +13,11 @@ T = TypeVar("T")
 Numbers = NDArray[np.int64]
 
 
+def room_for(count: int) -> int:
+    """Room in arrays for so many devices and some more: an eighth, because doubling wastes what a city has most of."""
+    return count + max(64, count // 8)
+
+
 class Seating:
     """Gives numbers to devices as they are known. A device that has changed gets another number, and none is given
     twice, so whatever was worked out from a device stays right for its number.

@@ -9,7 +9,7 @@ from citywarden.columns import Floats, Ints
 from citywarden.coordinates import CRS, to_wgs84
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.kind import Form, Kind
-from citywarden.seating import Places, Seats
+from citywarden.seating import Places, Seats, room_for
 from rules.evaluation import Words
 from rules.expression import FieldRef, Node, ProfileRef, WindowRef
 from rules.history import History, Key
@@ -64,7 +64,7 @@ class Roster:
         numbers, where they have some.
         """
         if len(devices) > self.room:
-            self._grow(len(devices) + len(devices) // 4)
+            self._grow(room_for(len(devices)))
         if seats is not None:
             slots = self._places.find(seats, lambda i: self._take_in(devices[i]))
         else:
@@ -82,7 +82,7 @@ class Roster:
             if slot == len(self.devices):
                 self.devices.append(None)
                 if slot >= self.room:
-                    self._grow(max(64, 2 * slot))
+                    self._grow(room_for(slot + 1))
             self.slot_of[key] = slot
             self._names = None
         known = self.devices[slot]
