@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,17 @@ _LEVEL = 1
 """Of compression: numpy's own, 6, takes three times as long for a tenth less."""
 
 
-def pack(header: Mapping[str, object], arrays: Mapping[str, Array]) -> bytes:
+@dataclass(frozen=True, slots=True, eq=False)
+class Content:
+    """What is to be packed. Nobody writes to it any more, so that packing may take its time beside other work."""
+
+    header: Mapping[str, object]
+    arrays: Mapping[str, Array]
+
+
+def pack(content: Content) -> bytes:
     """A file as `numpy.savez_compressed` writes it; the header is one of its arrays, the bytes of a JSON text."""
-    named: dict[str, Array] = {HEADER: np.frombuffer(orjson.dumps(header), np.uint8), **arrays}
+    named: dict[str, Array] = {HEADER: np.frombuffer(orjson.dumps(content.header), np.uint8), **content.arrays}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
         for name, array in named.items():

@@ -8,7 +8,7 @@ from citywarden.columns import Columns
 from citywarden.model.alert import Finding, Severity
 from citywarden.model.device import Device, DeviceKey
 from citywarden.model.work import Task, TaskReport, Zone
-from rules import thresholds, work, worksave
+from rules import archive, thresholds, work, worksave
 from rules.rulebook import NO_DATA
 
 WORK_RULES = ("route.", "work.", "vehicle.")
@@ -16,6 +16,9 @@ WORK_RULES = ("route.", "work.", "vehicle.")
 
 VEHICLE = "vehicle"
 """The one kind whose work is judged."""
+
+Captured = tuple[archive.Content, archive.Content]
+"""Of the thresholds and of the work of vehicles."""
 
 _HEADER = struct.Struct("<4sQ")
 _MAGIC = b"CWR1"
@@ -85,9 +88,14 @@ def has_rule(state: State, rule: str) -> bool:
     return rule.startswith(WORK_RULES) or state.levels.book.rule(rule.removesuffix(NO_DATA)) is not None
 
 
-def dump(state: State) -> bytes:
-    """The state as bytes that `split` takes apart again."""
-    levels, judged = thresholds.dump(state.levels), worksave.dump(state.work)
+def capture(state: State) -> Captured:
+    """What is to be saved of the state, as it is now. Packing it may go on beside later steps."""
+    return thresholds.capture(state.levels), worksave.capture(state.work)
+
+
+def pack(captured: Captured) -> bytes:
+    """Bytes that `split` takes apart again."""
+    levels, judged = map(archive.pack, captured)
     return _HEADER.pack(_MAGIC, len(levels)) + levels + judged
 
 

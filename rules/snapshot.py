@@ -16,7 +16,7 @@ import orjson
 from citywarden.columns import Ints
 from citywarden.model.device import Device
 from citywarden.model.kind import Kinds
-from rules.archive import Array, pack, unpack
+from rules.archive import Array, Content, pack, unpack
 from rules.evaluation import Words
 from rules.levels import Levels
 from rules.memory import KindState, State, start
@@ -30,14 +30,19 @@ _PACKED_ALONE = 1
 _Header = dict[str, Any]
 
 
-def dump(state: State) -> bytes:
-    """Everything the rules remember, as an archive of arrays."""
+def capture(state: State) -> Content:
+    """Everything the rules remember, as it is now: copies."""
     arrays: dict[str, Array] = {}
     header: dict[str, _Header] = {}
     for name, part in state.kinds.items():
         if part.roster.slot_of and (part.levels or part.silences):
             header[name] = _dump_kind(part, name, arrays)
-    return pack({"version": VERSION, "kinds": header}, arrays)
+    return Content({"version": VERSION, "kinds": header}, arrays)
+
+
+def dump(state: State) -> bytes:
+    """`capture` packed."""
+    return pack(capture(state))
 
 
 def _dump_kind(part: KindState, name: str, arrays: dict[str, Array]) -> _Header:

@@ -19,9 +19,9 @@ from citywarden.seating import Seats
 from rules import telling
 from rules.frame import frame_of_rows
 from rules.memory import KindState, State, enroll, forget, reconcile, standing, start
-from rules.snapshot import dump, load
+from rules.snapshot import capture, dump, load
 
-__all__ = ["State", "dump", "enroll", "forget", "load", "reconcile", "standing", "start", "step"]
+__all__ = ["State", "capture", "dump", "enroll", "forget", "load", "reconcile", "standing", "start", "step"]
 
 
 def step(state: State, columns: Columns | None, now_ms: int) -> tuple[State, list[Finding]]:

@@ -6,23 +6,33 @@ Everything else follows from the fixes, so it is not kept but worked out again.
 from collections.abc import Sequence
 
 from citywarden.model.work import Task, Zone
-from rules.archive import pack, unpack
+from rules.archive import Array, Content, pack, unpack
 from rules.points import NAMES, Points, concatenate
 from rules.work import State, WorkSettings, catch_up, start
 
-_VERSION = 1
+_VERSION = 2
+_IN_ONE = 1
+"""The version whose fixes were put together before they were written."""
 
 
-def dump(state: State) -> bytes:
-    """The state as bytes."""
-    points = concatenate(state.history.chunks).ordered()
+def capture(state: State) -> Content:
+    """The state as it is now; nothing is copied, because fixes that are kept never change."""
+    arrays: dict[str, Array] = {
+        f"{place}/{name}": getattr(chunk, name) for place, chunk in enumerate(state.history.chunks) for name in NAMES
+    }
     head = {
         "version": _VERSION,
         "since_ms": state.since_ms,
         "now_ms": state.now_ms,
         "vehicles": state.vehicles,
+        "chunks": len(state.history.chunks),
     }
-    return pack(head, {name: getattr(points, name) for name in NAMES})
+    return Content(head, arrays)
+
+
+def dump(state: State) -> bytes:
+    """`capture` packed."""
+    return pack(capture(state))
 
 
 def load(data: bytes, tasks: Sequence[Task], zones: Sequence[Zone], settings: WorkSettings) -> State:
@@ -32,11 +42,12 @@ def load(data: bytes, tasks: Sequence[Task], zones: Sequence[Zone], settings: Wo
     """
     try:
         head, columns = unpack(data)
-        points = Points(*(columns[name] for name in NAMES))
+        if (version := head["version"]) not in (_IN_ONE, _VERSION):
+            raise ValueError(f"version {version!r}; this program reads {_VERSION}")
+        places = [""] if version == _IN_ONE else [f"{place}/" for place in range(head["chunks"])]
+        points = concatenate([Points(*(columns[place + name] for name in NAMES)) for place in places]).ordered()
     except (KeyError, ValueError) as error:
         raise ValueError(f"not a saved state of the judge: {error}") from None
-    if head.get("version") != _VERSION:
-        raise ValueError(f"a saved state of version {head.get('version')!r}; this program reads {_VERSION}")
     state = start(tasks, zones, settings, int(head["since_ms"]))
     vehicles = [(str(tenant), str(name)) for tenant, name in head["vehicles"]]
     return catch_up(state, vehicles, points, int(head["now_ms"]))

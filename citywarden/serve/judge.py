@@ -15,12 +15,13 @@ from sqlalchemy.exc import OperationalError
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.columns import Columns
 from citywarden.live import Live
-from citywarden.log.contract import Log, Position, Slice, reader_of
+from citywarden.log.contract import Log, Position, Slice
 from citywarden.model.alert import OWN_KINDS, Finding
 from citywarden.model.command import CommandResult
 from citywarden.model.device import DeviceKey
 from citywarden.model.errors import Unavailable
 from citywarden.model.work import TaskReport
+from citywarden.serve.remembering import Remembering
 from ingest.decode import Decoded
 from ingest.pipeline import Decoding, by_kind, position_of
 from ingest.registry import Registry
@@ -39,10 +40,6 @@ READ_SPAN_MS = 60_000
 TICK_S = 1.0
 LINGER_S = 0.04
 """The first message after a pause waits this long for company: a step costs about as much for one as for a hundred."""
-
-SNAPSHOT_EVERY_MS = 15_000
-SNAPSHOT_SHARE = 100
-"""A large memory is saved less often: saving takes at most a hundredth of the time."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.25, 4.0
 
@@ -97,9 +94,7 @@ class Judge:
         self._live = live
         self._clock_ms = clock_ms
         self._hooks = hooks
-        self._memory = reader_of(RULES_CONSUMER, log)
-        self._snapshot_due_ms = 0
-        self._dirty = False
+        self._memory = Remembering(RULES_CONSUMER, log, desk, clock_ms)
         self._failed_at: dict[int, int] | None = None
         self._state: engine.State | None = None
         self.progress = Progress()
@@ -113,7 +108,7 @@ class Judge:
 
     async def restore(self, fresh: Callable[[bytes | None], engine.State]) -> engine.State:
         """The state of the last run brought up to the committed position; `fresh(None)` where there is none."""
-        snapshot = await self._desk.load_snapshot(self._memory)
+        snapshot = await self._memory.load()
         committed = dict(await self._desk.position())
         position: dict[int, int] = {}
         try:
@@ -165,8 +160,7 @@ class Judge:
             if abs(self._clock_ms() - refreshed_ms) >= 2000:
                 refreshed_ms = self._clock_ms()
                 await self._take_in_registry(refreshed_ms)
-            if self._dirty and self._clock_ms() >= self._snapshot_due_ms:
-                await self._patiently(self.save)
+            self._memory.save_when_due(self.state, self.progress.position)
             if not parts:
                 idle = not await self._log.wait(self.progress.position, TICK_S / 2)
                 if not idle:
@@ -187,7 +181,7 @@ class Judge:
         self._decoding.passed(RULES_CONSUMER, position)
         self.progress.messages += sum(len(part.messages) for part in parts)
         self.progress.lag_ms = max(0, self._clock_ms() - newest_ms)
-        self._dirty = True
+        self._memory.change()
 
     def _step(self, batch: Sequence[Columns], now_ms: int) -> engine.Outcome | None:
         """Judge; a batch that makes the rules fail a second time is skipped, so that one reading cannot stop all."""
@@ -273,13 +267,7 @@ class Judge:
 
     async def save(self) -> None:
         """Save the memory with its position."""
-        began_ms = self._clock_ms()
-        self._dirty = False
-        position = dict(self.progress.position)
-        await self._desk.save_snapshot(self._memory, position, await asyncio.to_thread(engine.dump, self.state))
-        await self._log.save(RULES_CONSUMER, position)
-        took_ms = self._clock_ms() - began_ms
-        self._snapshot_due_ms = began_ms + max(SNAPSHOT_EVERY_MS, SNAPSHOT_SHARE * took_ms)
+        await self._memory.save(self.state, self.progress.position)
 
 
 def _before(parts: Sequence[Slice], committed: Position) -> list[Slice]:
