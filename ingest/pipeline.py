@@ -33,6 +33,9 @@ SLICE_WORTH = 8
 """A slice, however short, takes as much memory as so many messages: its arrays cost more than what is in them."""
 
 LONG_S = 60.0
+FINISH_S = 2.0
+"""How long a drain that is stopped goes on with what has come until then; the rest waits for the next start."""
+
 LINGER_S = 0.5
 """A store write waits this long for company when little is coming in: writing one row costs as much as writing 500."""
 
@@ -152,17 +155,35 @@ class StoreDrain:
         self.dead: Counter[str] = Counter()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled; what has come until then is written first, if the store takes it within FINISH_S."""
         position = dict(await self._log.saved(STORE_CONSUMER))
-        while True:
-            parts = await self._log.read(position, self._batch)
-            if not parts:
-                await self._wait(position)
-                continue
+        try:
+            while True:
+                if not await self._step(position):
+                    await self._wait(position)
+        except asyncio.CancelledError:
+            await self._finish(position)
+            raise
+
+    async def _finish(self, position: dict[int, int]) -> None:
+        try:
+            async with asyncio.timeout(FINISH_S):
+                while await self._step(position):
+                    pass
+        except TimeoutError:
+            pass
+        except Exception:  # being stopped goes on whatever happens
+            _log.exception("the last messages wait in the log for the next start")
+
+    async def _step(self, position: dict[int, int]) -> bool:
+        """Write a batch and move the position past it; False where there is nothing."""
+        parts = await self._log.read(position, self._batch)
+        if parts:
             await self._write(parts)
             position.update((part.partition, part.end) for part in parts)
             self.decoding.passed(STORE_CONSUMER, position)
             await self._until_done(partial(self._log.save, STORE_CONSUMER, position))
+        return bool(parts)
 
     async def _wait(self, position: Position) -> None:
         """Until there is something to write, and company for it: a whole batch, or what comes in LINGER_S."""

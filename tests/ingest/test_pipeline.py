@@ -128,6 +128,26 @@ async def test_a_store_that_takes_all_kinds_in_one_go_is_asked_once_a_read(tmp_p
     assert (drain.stored, drain.known) == (3, 0)
 
 
+async def test_what_has_come_until_it_is_stopped_is_stored(tmp_path: Path) -> None:
+    store = MemoryStore(KINDS)
+    async with draining(tmp_path, store) as (log, _, _):
+        await log.append([gas(1), gas(2), gas(3)])
+    assert await store.count("gas") == 3
+
+
+async def test_a_store_that_is_away_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    class Away(MemoryStore):
+        async def write(self, batch: Columns) -> Written:
+            await asyncio.sleep(3600)
+            raise Unavailable("away")
+
+    async with asyncio.timeout(60), draining(tmp_path, Away(KINDS)) as (log, _, _):
+        await log.append([gas(1)])
+    again = await SqliteLog.open(tmp_path / "log.sqlite")
+    assert await again.backlog(STORE_CONSUMER) == 1
+    await again.close()
+
+
 async def test_refused_messages_become_dead_letters_and_the_rest_is_stored(tmp_path: Path) -> None:
     store = MemoryStore(KINDS)
     async with draining(tmp_path, store) as (log, drain, _):
