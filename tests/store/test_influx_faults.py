@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import gzip
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from citywarden.model.errors import ConfigurationError, Unavailable
@@ -110,6 +112,21 @@ async def test_requests_carry_ten_thousand_lines_and_may_be_compressed() -> None
     async with fake(refusing(), compress=True) as (server, store):
         assert await store.write(columns("gas", batch(22_001))) == Written(22_001, 0)
     assert (len(server.heads), len(server.lines)) == (3, 22_001)
+
+
+@pytest.mark.parametrize("answer", [GOOD, (400, {}, b"{}"), (503, {}, b"{}")])
+async def test_what_was_sent_is_not_kept_until_garbage_is_collected(answer: Answer) -> None:
+    """A body is 2 MB, and many are written between two collections."""
+    async with fake(lambda _body: answer) as (_, store):
+        gc.collect()
+        gc.disable()
+        try:
+            with contextlib.suppress(Unavailable):
+                await store.write(columns("gas", batch(1)))
+            kept = [one for one in gc.get_objects() if isinstance(one, httpx.Request)]
+        finally:
+            gc.enable()
+    assert kept == []
 
 
 async def test_nothing_to_write_is_no_request() -> None:

@@ -80,6 +80,8 @@ class Server:
             raise Unavailable(f"{self.place} does not answer in time ({type(error).__name__})") from error
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.place} cannot be reached: {str(error) or type(error).__name__}") from error
+        # What an answer was read from refers to the answer, and so the request's body stays until garbage is collected.
+        answer.stream = httpx.ByteStream(b"")
         if answer.is_success or answer.status_code in OURS:
             return answer
         raise Unavailable(self._explain(answer), retry_after_s(answer.headers.get("Retry-After")))
