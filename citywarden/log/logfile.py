@@ -174,12 +174,15 @@ class LogFile:
         with self._errors():
             return self._number(_END)
 
+    def first(self) -> int:
+        """Offset of the oldest message that is still here, or of the next one where there is none."""
+        with self._errors():
+            return self._number("SELECT coalesce(min(first), ?) FROM batch", self._number(_END))
+
     def backlog(self, consumer: str) -> int:
         """Messages still here that the consumer has not passed."""
         with self._errors():
-            end = self._number(_END)
-            oldest = self._number("SELECT coalesce(min(first), ?) FROM batch", end)
-            return max(0, end - max(self.saved(consumer) or 0, oldest))
+            return max(0, self._number(_END) - max(self.saved(consumer) or 0, self.first()))
 
     def saved(self, consumer: str) -> int | None:
         """What `save` remembered, or None."""

@@ -6,6 +6,7 @@ A second process may append to and read from the same file. What this one append
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,25 +21,36 @@ PARTITION = 0
 POLL_S = 0.2
 """How often `wait` looks for what another process has appended."""
 
+UNREAD = 20_000
+LET_S = 0.5
+"""While more than UNREAD messages that nobody has read are in memory, `append` lets their readers go first, for at most
+so long: reading them from the file later costs more. Once some have left the memory unread nobody waits any more.
+"""
+
 T = TypeVar("T")
 
 
 class SqliteLog:
     """`citywarden.log.contract.Log` over one file. Make it with `open`, end it with `close`."""
 
-    def __init__(self, threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor], files: tuple[LogFile, LogFile]) -> None:
+    def __init__(
+        self, threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor], files: tuple[LogFile, LogFile], let_s: float
+    ) -> None:
         self._writing, self._reading = threads
         self._writer, self._reader = files
-        self._end = 0
+        self._let_s = let_s
+        self._end = self._read_to = 0
         self._tail = Tail()
         self.id = ""
         """What tells this log from any other: a position means nothing in another one."""
         self._news = asyncio.Event()
+        self._was_read = asyncio.Event()
         self._looked_s = -POLL_S
 
     @classmethod
-    async def open(cls, path: Path | str, max_bytes: int | None = None) -> Self:
-        """Open or make the file. `max_bytes`: it never grows beyond this; append raises Unavailable instead.
+    async def open(cls, path: Path | str, max_bytes: int | None = None, let_s: float = LET_S) -> Self:
+        """Open or make the file. `max_bytes`: it never grows beyond this; append raises Unavailable instead. `let_s`:
+        how long an append lets readers go first.
 
         Raises DamagedLog for a file that is no log or is damaged, Unavailable when it cannot be opened.
         """
@@ -51,7 +63,7 @@ class SqliteLog:
             for thread in threads:
                 thread.shutdown(wait=False)
             raise
-        log = cls(threads, (writer, reader))
+        log = cls(threads, (writer, reader), let_s)
         log._end = await log._read(reader.end)
         log.id = await log._read(lambda: reader.id)
         return log
@@ -71,6 +83,15 @@ class SqliteLog:
             self._tail.add(Slice(PARTITION, first, tuple(part)))
             first += len(part)
         self._tell(end)
+        await self._let_read()
+
+    async def _let_read(self) -> None:
+        """See LET_S."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._let_s):
+                while self._end - self._read_to > UNREAD and self._tail.holds(self._read_to):
+                    self._was_read.clear()
+                    await self._was_read.wait()
 
     def _tell(self, end: int) -> None:
         if end > self._end:
@@ -83,9 +104,14 @@ class SqliteLog:
         start = position.get(PARTITION, 0)
         if recent := self._tail.read(start, limit):
             await asyncio.sleep(0)  # whoever reads in a loop must let others have their turn
-            return recent
-        found = await self._read(lambda: self._reader.read(start, limit))
-        return [Slice(PARTITION, first, messages) for first, messages in found]
+            found = recent
+        else:
+            rows = await self._read(lambda: self._reader.read(start, limit))
+            found = [Slice(PARTITION, first, messages) for first, messages in rows]
+        if found and found[-1].end > self._read_to:
+            self._read_to = found[-1].end
+            self._was_read.set()
+        return found
 
     async def wait(self, position: Position, timeout_s: float) -> bool:
         """Until there is something to read: at once for appends of this object, within POLL_S for those of others."""
@@ -125,7 +151,7 @@ class SqliteLog:
         while dropped := await self._read(lambda: self._reader.trim(consumers)):
             total += dropped
         if total:
-            self._tail.clear()
+            self._tail.drop(await self._read(self._reader.first))
         await self._read(self._reader.give_back)
         return total
 

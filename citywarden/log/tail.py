@@ -6,7 +6,7 @@ from itertools import islice
 
 from citywarden.log.contract import Slice
 
-MESSAGES = 50_000
+MESSAGES = 40_000
 BYTES = 16 * 1024 * 1024
 """Payload kept at most; the newest slice is kept whatever its size."""
 
@@ -27,16 +27,19 @@ class Tail:
         self._slices.append((part, size))
         self._hold(len(part.messages), size)
         while len(self._slices) > 1 and (self._held[0] > self._most[0] or self._held[1] > self._most[1]):
-            gone, size = self._slices.popleft()
-            self._hold(-len(gone.messages), -size)
+            self._drop_oldest()
 
     def _hold(self, messages: int, size: int) -> None:
         self._held[0] += messages
         self._held[1] += size
 
+    def holds(self, start: int) -> bool:
+        """Whether all there is from offset `start` on is here."""
+        return bool(self._slices) and self._slices[0][0].first <= start
+
     def read(self, start: int, limit: int) -> Sequence[Slice]:
         """Slices from offset `start` on, the first cut there, about `limit` messages; nothing when it is not here."""
-        if not self._slices or not self._slices[0][0].first <= start < self._slices[-1][0].end:
+        if not self.holds(start) or start >= self._slices[-1][0].end:
             return ()
         found: list[Slice] = []
         count = 0
@@ -48,6 +51,15 @@ class Tail:
             if count >= limit:
                 break
         return found
+
+    def drop(self, before: int) -> None:
+        """Forget the slices that end at offset `before` or earlier."""
+        while self._slices and self._slices[0][0].end <= before:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        gone, size = self._slices.popleft()
+        self._hold(-len(gone.messages), -size)
 
     def clear(self) -> None:
         """Forget everything: the file knows it all."""

@@ -1,5 +1,6 @@
 """The end of the log that is still in memory gives what the file would give, or nothing."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citywarden.log.contract import Slice
-from citywarden.log.sqlite import SqliteLog
+from citywarden.log.sqlite import UNREAD, SqliteLog
 from citywarden.log.tail import Tail
 from citywarden.model.message import RawMessage
 
@@ -49,6 +50,21 @@ def test_old_slices_make_room_but_the_newest_always_stays() -> None:
     assert len(tail.read(50, 1)[0].messages) == 200
 
 
+def test_what_is_dropped_makes_room_and_the_rest_stays() -> None:
+    tail = Tail(messages=20)
+    for i in range(4):
+        tail.add(part(i * 5, 5))
+    tail.drop(11)
+    assert not tail.holds(9)
+    assert tail.holds(10)
+    assert not tail.read(9, 1)
+    assert [one.first for one in tail.read(10, 100)] == [10, 15]
+    tail.add(part(20, 10))
+    assert tail.holds(10)
+    tail.drop(100)
+    assert not tail.holds(30)
+
+
 def test_a_hole_is_not_bridged() -> None:
     tail = Tail()
     tail.add(part(0, 5))
@@ -80,8 +96,37 @@ async def test_what_was_trimmed_is_not_in_memory_either(tmp_path: Path) -> None:
     await log.append(part(5, 5).messages)
     await log.save("c", {0: 7})
     assert await log.trim(("c",)) == 5
-    assert [one.first for one in await log.read({}, 100)] == [5]
+    (left,) = await log.read({}, 100)
+    assert left.first == 5
+    assert (await log.read({0: 5}, 100))[0].messages[0] is (await log.read({0: 5}, 100))[0].messages[0]
     await log.close()
+
+
+async def test_who_appends_faster_than_anybody_reads_lets_them_go_first(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "log", let_s=60)
+    many = part(0, UNREAD).messages
+    await log.append(many)
+    appending = asyncio.create_task(log.append(many))
+    async with asyncio.timeout(60):
+        while dict(await log.end()) != {0: 2 * UNREAD}:
+            await asyncio.sleep(0)
+        assert not appending.done()
+        await log.read({0: 0}, UNREAD)
+        await appending
+    await log.close()
+
+
+async def test_readers_that_do_not_come_hold_nobody_up(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "log", let_s=0.01)
+    for _ in range(4):
+        await log.append(part(0, UNREAD).messages)
+    assert dict(await log.end()) == {0: 4 * UNREAD}
+    await log.close()
+    behind = await SqliteLog.open(tmp_path / "log", let_s=60)
+    async with asyncio.timeout(30):
+        for _ in range(3):
+            await behind.append(part(0, UNREAD).messages)
+    await behind.close()
 
 
 @pytest.mark.parametrize("start", [-1, 0, 5])
