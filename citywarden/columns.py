@@ -17,6 +17,9 @@ Bools = NDArray[np.bool_]
 Indices = NDArray[np.int32]
 T = TypeVar("T")
 
+ARRAY_BYTES = 200
+"""What a column takes beside its values, its place in a dictionary included."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -52,6 +55,13 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.ts_ms)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes, roughly; devices and texts, which others have too, count as references."""
+        known = self.device.nbytes + self.ts_ms.nbytes + self.received_ms.nbytes
+        values = sum([column.nbytes for column in (*self.fields.values(), *self.texts.values())])
+        return known + values + ARRAY_BYTES * (3 + len(self.fields) + len(self.texts)) + 16 * len(self.devices)
 
     def row(self, i: int) -> Reading:
         """Reading `i` with only the values it has, in the kind's own types."""

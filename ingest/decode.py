@@ -32,6 +32,9 @@ MAX_NAMES = 256
 """Distinct unknown fields counted by name; further ones are counted together."""
 OTHER_NAMES = "(other)"
 
+SLICE_BYTES, OBJECT_BYTES = 1000, 600
+"""What a decoded slice takes beside its columns, and a dead letter or an answer beside its payload."""
+
 MIN_OUTDATED = 1000
 """So many devices may change before all get new numbers."""
 
@@ -58,11 +61,17 @@ class StatusChange:
 class Decoded:
     """What was in a slice: every message is in `columns` or `dead` (arrays: each item), `statuses`, or counted.
 
+    `first`, `end`: offsets of the first message and after the last. `oldest_ms`, `newest_ms`: when these two came.
     `unknown_fields`: (kind, field) -> how often, in accepted items. `retained`: telemetry and events the broker had
     kept, which were received before. `commands`: messages to devices; `results`: their answers. `unknown_devices`: dead
     letters for that reason.
     """
 
+    partition: int
+    first: int
+    end: int
+    oldest_ms: int
+    newest_ms: int
     columns: tuple[Columns, ...]
     dead: tuple[DeadLetter, ...]
     statuses: tuple[StatusChange, ...]
@@ -71,6 +80,17 @@ class Decoded:
     commands: int = 0
     unknown_devices: int = 0
     results: tuple[CommandResult, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory it takes, roughly."""
+        others = len(self.dead) + len(self.statuses) + len(self.results)
+        return (
+            SLICE_BYTES
+            + sum(batch.nbytes for batch in self.columns)
+            + sum(len(letter.payload) for letter in self.dead)
+            + OBJECT_BYTES * others
+        )
 
 
 class Decoder:
@@ -164,7 +184,13 @@ class _Decoding:
         self._decoder.begin()
         columns = self._readings() if self._part.messages else ()
         self._dead.sort(key=lambda letter: (letter.offset, letter.item))
+        messages = self._part.messages
         return Decoded(
+            self._part.partition,
+            self._part.first,
+            self._part.end,
+            messages[0].received_ms if messages else 0,
+            messages[-1].received_ms if messages else 0,
             tuple(one for one in columns if len(one)),
             tuple(self._dead),
             tuple(self._statuses),

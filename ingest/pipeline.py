@@ -2,36 +2,28 @@
 
 MQTT --> log.append --> PUBACK
           |
-          +--> Decoding --> StoreDrain --> store, dead letters      (this module)
-          +--> Decoding --> rules --> alerts                        (citywarden.serve.judge)
+          +--> Feed --> StoreDrain --> store, dead letters      (this module)
+          +--> Feed --> rules --> alerts                        (citywarden.serve.judge)
 """
 
 import asyncio
 import logging
 import random
-from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from sqlalchemy.exc import OperationalError
-
-from citywarden.columns import Columns, concat
-from citywarden.log.contract import Log, Position, Slice
+from citywarden.columns import Columns
+from citywarden.log.contract import Position, Slice
 from citywarden.model.errors import Unavailable
 from citywarden.model.message import DeadLetter, Reject
 from citywarden.store.contract import Bulk, Refused, Written
 from ingest.deadletters import DeadLetters
-from ingest.decode import Decoded, Decoder
-from ingest.registry import Registry
+from ingest.decode import Decoded
+from ingest.feed import Feed, by_kind, position_of
 
 STORE_CONSUMER = "store"
-MEMO_WORTH = 50_000
-"""Decoded messages remembered so that the second consumer does not decode them again."""
-
-SLICE_WORTH = 8
-"""A slice, however short, takes as much memory as so many messages: its arrays cost more than what is in them."""
-
 LONG_S = 60.0
 FINISH_S = 2.0
 """How long a drain that is stopped goes on with what has come until then; the rest waits for the next start."""
@@ -42,70 +34,6 @@ LINGER_S = 0.5
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Decoding:
-    """The decoder with its registry, shared by the `consumers` of one process: each slice is decoded once, and
-    remembered until all of them have passed it.
-    """
-
-    def __init__(
-        self, decoder: Decoder, registry: Registry, clock_ms: Callable[[], int], consumers: int = 2
-    ) -> None:  # fmt: skip
-        decoder.follow(registry.watch())
-        decoder.expect(registry.placed())
-        self._decoder = decoder
-        self._registry = registry
-        self._clock_ms = clock_ms
-        self._memo: OrderedDict[tuple[int, int, int], Decoded] = OrderedDict()
-        self._held = 0
-        self._consumers = consumers
-        self._passed: dict[str, Position] = {}
-        self._refreshed_ms = 0
-        self.unknown_fields: Counter[tuple[str, str]] = Counter()
-        self.retained = 0
-
-    def decode(self, part: Slice) -> Decoded:
-        """Readings and dead letters of a slice; an unknown device makes the registry look again, at most 5 times/s."""
-        key = (part.partition, part.first, part.end)
-        decoded = self._memo.get(key)
-        if decoded is not None:
-            return decoded
-        decoded = self._decoder.decode(part)
-        try:
-            if decoded.unknown_devices and abs(self._clock_ms() - self._refreshed_ms) >= 200:
-                self._refreshed_ms = self._clock_ms()
-                if self._registry.refresh()[0]:
-                    decoded = self._decoder.decode(part)
-            self._registry.flush()
-        except OperationalError as error:
-            # The registry in memory is as good as it gets meanwhile: nobody can register where this database is away.
-            _log.warning("the registry's database does not answer: %s", error.orig)
-        self.unknown_fields.update(decoded.unknown_fields)
-        self.retained += decoded.retained
-        self._memo[key] = decoded
-        self._held += SLICE_WORTH + len(part.messages)
-        while self._held > MEMO_WORTH and len(self._memo) > 1:
-            self._forget_oldest()
-        return decoded
-
-    def passed(self, consumer: str, position: Position) -> None:
-        """A consumer has done what lies before `position`; what all of them have done is forgotten."""
-        self._passed[consumer] = dict(position)
-        while self._memo and len(self._passed) >= self._consumers:
-            partition, _, end = next(iter(self._memo))
-            if any(end > done.get(partition, 0) for done in self._passed.values()):
-                break
-            self._forget_oldest()
-
-    @property
-    def remembered(self) -> int:
-        """Slices that some consumer may still ask for."""
-        return len(self._memo)
-
-    def _forget_oldest(self) -> None:
-        (_, first, end), _gone = self._memo.popitem(last=False)
-        self._held -= SLICE_WORTH + end - first
 
 
 class Backoff:
@@ -140,11 +68,10 @@ class StoreDrain:
     """
 
     def __init__(
-        self, log: Log, decoding: Decoding, store: Writer, letters: DeadLetters, batch: int = 5000,
-        backoff: Backoff | None = None,
-    ) -> None:  # fmt: skip
-        self._log = log
-        self.decoding = decoding
+        self, feed: Feed, store: Writer, letters: DeadLetters, batch: int = 5000, backoff: Backoff | None = None
+    ) -> None:
+        self._feed = feed
+        self._log = feed.log
         self._store = store
         self.letters = letters
         self._batch = batch
@@ -177,11 +104,11 @@ class StoreDrain:
 
     async def _step(self, position: dict[int, int]) -> bool:
         """Write a batch and move the position past it; False where there is nothing."""
-        parts = await self._log.read(position, self._batch)
+        parts = await self._feed.read(STORE_CONSUMER, position, self._batch)
         if parts:
             await self._write(parts)
-            position.update((part.partition, part.end) for part in parts)
-            self.decoding.passed(STORE_CONSUMER, position)
+            position.update(position_of(parts, position))
+            self._feed.passed(STORE_CONSUMER, position)
             await self._until_done(partial(self._log.save, STORE_CONSUMER, position))
         return bool(parts)
 
@@ -191,14 +118,14 @@ class StoreDrain:
             pass
         await self._log.wait({partition: offset + self._batch for partition, offset in position.items()}, LINGER_S)
 
-    async def _write(self, parts: Sequence[Slice]) -> None:
-        decoded = [self.decoding.decode(part) for part in parts]
-        await self._bury([letter for one in decoded for letter in one.dead])
-        for attempt in self._attempts(decoded):
+    async def _write(self, parts: Sequence[Decoded]) -> None:
+        await self._bury([letter for part in parts for letter in part.dead])
+        for attempt in self._attempts(parts):
             written = await self._until_done(attempt)
             self.stored += written.new
             self.known += written.known
-            await self._bury([letter for one in written.refused for letter in self._trace(parts, one)])
+            for refused in written.refused:
+                await self._bury(await self._trace(parts, refused))
 
     def _attempts(self, decoded: Sequence[Decoded]) -> list[Callable[[], Awaitable[Written]]]:
         """What to call, again and again until it is done: one write where the store takes all kinds, else one each."""
@@ -214,18 +141,19 @@ class StoreDrain:
         if added:
             self.dead.update(str(letter.reason) for letter in letters)
 
-    def _trace(self, parts: Sequence[Slice], refused: Refused) -> Iterator[DeadLetter]:
+    async def _trace(self, parts: Sequence[Decoded], refused: Refused) -> list[DeadLetter]:
         """The message that a refused reading came in, as a dead letter with the store's words."""
-        reading = refused.reading
+        reading, found = refused.reading, []
         prefix = f"city/{reading.device.tenant}/{reading.device.kind}/{reading.device.id}/"
-        for part in parts:
+        for part in [await self._feed.raw(part) for part in parts]:
             for i, message in enumerate(part.messages):
                 if not message.topic.startswith(prefix):
                     continue
-                alone = self.decoding.decode(Slice(part.partition, part.first + i, (message,)))
+                alone = self._feed.decode(Slice(part.partition, part.first + i, (message,)))
                 if any(reading.ts_ms in batch.ts_ms for batch in alone.columns):
                     where = (part.partition, part.first + i, -1, message.topic, message.payload, message.received_ms)
-                    yield DeadLetter(*where, Reject.REJECTED_BY_STORE, refused.words)
+                    found.append(DeadLetter(*where, Reject.REJECTED_BY_STORE, refused.words))
+        return found
 
     async def _until_done(self, attempt: Callable[[], Awaitable[T]]) -> T:
         while True:
@@ -240,17 +168,3 @@ class StoreDrain:
                 self.trouble = None
                 self._backoff.reset()
                 return done
-
-
-def by_kind(decoded: Sequence[Decoded]) -> list[Columns]:
-    """The readings of several slices, one batch a kind."""
-    parts: dict[str, list[Columns]] = {}
-    for one in decoded:
-        for batch in one.columns:
-            parts.setdefault(batch.kind.name, []).append(batch)
-    return [concat(batches) for batches in parts.values()]
-
-
-def position_of(parts: Sequence[Slice], position: Position) -> Position:
-    """The position after having read `parts` from `position`."""
-    return {**position, **{part.partition: part.end for part in parts}}

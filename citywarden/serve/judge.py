@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from citywarden.alerts.desk import AsyncDesk
 from citywarden.columns import Columns
 from citywarden.live import Live
-from citywarden.log.contract import Log, Position, Slice
+from citywarden.log.contract import Position, Slice
 from citywarden.model.alert import OWN_KINDS, Finding
 from citywarden.model.command import CommandResult
 from citywarden.model.device import DeviceKey
@@ -23,7 +23,7 @@ from citywarden.model.errors import Unavailable
 from citywarden.model.work import TaskReport
 from citywarden.serve.remembering import Remembering
 from ingest.decode import Decoded
-from ingest.pipeline import Decoding, by_kind, position_of
+from ingest.feed import Feed, by_kind, position_of
 from ingest.registry import Registry
 from rules import engine
 
@@ -83,18 +83,17 @@ class Judge:
     """Runs the rule engine over the log."""
 
     def __init__(
-        self, log: Log, decoding: Decoding, registry: Registry, desk: AsyncDesk, live: Live,
-        clock_ms: Callable[[], int], hooks: Hooks,
+        self, feed: Feed, registry: Registry, desk: AsyncDesk, live: Live, clock_ms: Callable[[], int], hooks: Hooks
     ) -> None:  # fmt: skip
-        self._log = log
-        self._decoding = decoding
+        self._feed = feed
+        self._log = feed.log
         self._registry = registry
         self._watch = registry.watch()
         self._desk = desk
         self._live = live
         self._clock_ms = clock_ms
         self._hooks = hooks
-        self._memory = Remembering(RULES_CONSUMER, log, desk, clock_ms)
+        self._memory = Remembering(RULES_CONSUMER, feed.log, desk, clock_ms)
         self._failed_at: dict[int, int] | None = None
         self._state: engine.State | None = None
         self.progress = Progress()
@@ -120,10 +119,10 @@ class Judge:
         if snapshot is None:
             position = committed
         while behind(position, committed):
-            parts = _before(await self._read(position), committed)
+            parts = await self._read_back(position, committed)
             if not parts:
                 break
-            batch, now_ms = await self._decode(parts)
+            batch, now_ms = by_kind(parts), _newest_ms(parts)
             outcome = engine.step(state, batch, now_ms)
             state = outcome.state
             self._hooks.judged(outcome.reports)
@@ -146,10 +145,10 @@ class Judge:
         ticked_ms = refreshed_ms = 0
         idle = False
         while True:
-            parts = () if idle else await self._read(self.progress.position)
+            parts = [] if idle else await self.read()
             if parts:
                 await self.judge(parts)
-                now_ms = parts[-1].messages[-1].received_ms
+                now_ms = parts[-1].newest_ms
             else:
                 now_ms = self._clock_ms()
                 self.progress.lag_ms = 0
@@ -166,20 +165,26 @@ class Judge:
                 if not idle:
                     await asyncio.sleep(LINGER_S)
 
-    async def judge(self, parts: Sequence[Slice]) -> None:
+    async def read(self) -> Sequence[Decoded]:
+        """What comes after the position."""
+        return await self._feed.read(RULES_CONSUMER, self.progress.position, READ_LIMIT, READ_SPAN_MS)
+
+    async def judge(self, parts: Sequence[Decoded]) -> None:
         """Judge what was read, commit what was found, and move on."""
-        batch, newest_ms = await self._decode(parts)
+        batch, newest_ms = by_kind(parts), _newest_ms(parts)
+        for change in (change for part in parts for change in part.statuses):
+            self._live.note_presence(change.device.key, change.online, change.received_ms)
         for columns in batch:
             self._live.update(columns)
-        if results := [result for part in parts for result in self._decoding.decode(part).results]:
+        if results := [result for part in parts for result in part.results]:
             await self._hooks.answered(results)
         outcome = self._step(batch, newest_ms) if batch else None
         position = position_of(parts, self.progress.position)
         if outcome:
             await self._commit(outcome, position)
         self.progress.position = dict(position)
-        self._decoding.passed(RULES_CONSUMER, position)
-        self.progress.messages += sum(len(part.messages) for part in parts)
+        self._feed.passed(RULES_CONSUMER, position)
+        self.progress.messages += sum(part.end - part.first for part in parts)
         self.progress.lag_ms = max(0, self._clock_ms() - newest_ms)
         self._memory.change()
 
@@ -195,19 +200,15 @@ class Judge:
             self._failed_at = dict(self.progress.position)
             raise
 
-    async def _read(self, position: Position) -> Sequence[Slice]:
-        parts = await self._log.read(position, READ_LIMIT)
-        newest_ms = parts[0].messages[0].received_ms + READ_SPAN_MS if parts else 0
-        return [part for i, part in enumerate(parts) if not i or part.messages[-1].received_ms <= newest_ms]
-
-    async def _decode(self, parts: Sequence[Slice]) -> tuple[list[Columns], int]:
-        decoded: list[Decoded] = []
-        for part in parts:
-            decoded.append(self._decoding.decode(part))
-            await asyncio.sleep(0)  # decoding all of them would keep others from their turn for a tenth of a second
-        for change in (change for one in decoded for change in one.statuses):
-            self._live.note_presence(change.device.key, change.online, change.received_ms)
-        return by_kind(decoded), max(part.messages[-1].received_ms for part in parts)
+    async def _read_back(self, position: Position, committed: Position) -> list[Decoded]:
+        """What comes after `position`, as far as it has been judged before, and at most that of a minute."""
+        found: list[Decoded] = []
+        for part in _before(await self._log.read(position, READ_LIMIT), committed):
+            if found and part.messages[-1].received_ms > found[0].oldest_ms + READ_SPAN_MS:
+                break
+            found.append(self._feed.decode(part))
+            await asyncio.sleep(0)
+        return found
 
     async def _commit(self, outcome: engine.Outcome, position: Position) -> None:
         self._state = outcome.state
@@ -278,6 +279,10 @@ def _before(parts: Sequence[Slice], committed: Position) -> list[Slice]:
         if count > 0:
             known.append(replace(part, messages=part.messages[:count]))
     return known
+
+
+def _newest_ms(parts: Sequence[Decoded]) -> int:
+    return max(part.newest_ms for part in parts)
 
 
 def behind(position: Position, end: Position) -> bool:

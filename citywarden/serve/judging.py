@@ -10,7 +10,7 @@ from citywarden.serve.ground import Ground
 from citywarden.serve.judge import Answered, Hooks, Judge
 from citywarden.serve.supervision import Run, restored
 from citywarden.serve.workdesk import WorkDesk
-from ingest.pipeline import Decoding
+from ingest.feed import Feed
 from rules import engine, thresholds, work, worksave
 
 
@@ -23,12 +23,12 @@ class Judging:
 
 
 async def open_judging(
-    frame: Frame, ground: Ground, decoding: Decoding, workdesk: WorkDesk, answered: Answered
+    frame: Frame, ground: Ground, feed: Feed, workdesk: WorkDesk, answered: Answered
 ) -> Judging:  # fmt: skip
     """The judge with the memory it saved last. `answered` hears what devices say to commands."""
     hooks = _hooks(frame, ground, workdesk)
     hooks.answered = answered
-    judge = Judge(ground.log, decoding, ground.registry, ground.alerts.desk, ground.live, frame.clock_ms, hooks)
+    judge = Judge(feed, ground.registry, ground.alerts.desk, ground.live, frame.clock_ms, hooks)
 
     def fresh(data: bytes | None) -> engine.State:
         return _fresh(frame, workdesk, data)

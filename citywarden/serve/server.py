@@ -46,8 +46,9 @@ from dashboards.sources import Sources
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoder
 from ingest.endpoint import Endpoint
+from ingest.feed import Feed
 from ingest.limiter import Limiter
-from ingest.pipeline import Decoding, StoreDrain
+from ingest.pipeline import StoreDrain
 from ingest.registry import Registry
 from rules import night
 
@@ -89,8 +90,8 @@ async def _start(frame: Frame) -> Running:
     ground = await open_ground(frame)
     engine, desk, limits = ground.alerts.engine, ground.alerts.desk, settings.limits
     letters = DeadLetters(engine, limits.dead_letters, limits.dead_letters_mb << 20)
-    decoding = Decoding(Decoder(frame.kinds, ground.registry.lookup), ground.registry, clock_ms)
-    drain = StoreDrain(ground.log, decoding, ground.store, letters, settings.store.batch)
+    feed = Feed(ground.log, Decoder(frame.kinds, ground.registry.lookup), ground.registry, clock_ms)
+    drain = StoreDrain(feed, ground.store, letters, settings.store.batch)
     reception = open_reception(settings, engine, clock_ms)
     stack.push_async_callback(reception.close)
     if is_demanded(settings, frame.listen):
@@ -101,10 +102,10 @@ async def _start(frame: Frame) -> Running:
     )  # fmt: skip
     cases = await open_cases(frame, ground)
     commands = command_desk(engine, frame.kinds, ground.registry, clock_ms)
-    judging = await open_judging(frame, ground, decoding, workdesk, commands.hear)
+    judging = await open_judging(frame, ground, feed, workdesk, commands.hear)
     judge = judging.judge
     vitals = Vitals(
-        Rate(), judge.progress, drain, decoding, desk.counters, lambda: len(desk.desk.open()),
+        Rate(), judge.progress, drain, feed, desk.counters, lambda: len(desk.desk.open()),
         lambda: len(ground.registry), ground.alerts.courier.troubles, crashed=frame.crashed,
         readiness=ground.readiness,
     )  # fmt: skip

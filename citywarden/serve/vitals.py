@@ -16,7 +16,8 @@ from citywarden.serve.judge import Progress
 from citywarden.serve.readiness import Readiness
 from citywarden.store.contract import Point
 from dashboards.sources import Health
-from ingest.pipeline import Decoding, StoreDrain
+from ingest.feed import Feed
+from ingest.pipeline import StoreDrain
 from ingest.subscription import Cause, State, Status
 
 RATE_WINDOW_S = 10.0
@@ -79,7 +80,7 @@ class Vitals:
     received: Rate
     judged: Progress
     drain: StoreDrain
-    decoding: Decoding
+    feed: Feed
     alerts: Counters
     open_alerts: Callable[[], int]
     devices: Callable[[], int]
@@ -160,7 +161,7 @@ class _Families(Collector):
                 _counter("messages_judged", "Messages the rules have passed", v.judged.messages),
                 _counter("readings_stored", "Readings new in the store", v.drain.stored),
                 _counter("readings_known", "Readings the store already had", v.drain.known),
-                _counter("retained_ignored", "Telemetry a broker had retained, ignored", v.decoding.retained),
+                _counter("retained_ignored", "Telemetry a broker had retained, ignored", v.feed.retained),
                 _gauge("rules_lag_seconds", "Age of the newest judged message", v.judged.lag_ms / 1000),
                 _gauge("alerts_open", "Alerts that are firing or acknowledged", v.open_alerts()),
                 _gauge("devices", "Registered devices", v.devices()),
@@ -181,7 +182,7 @@ class _Families(Collector):
             dead.add_metric([reason], count)
         yield dead
         unknown = CounterMetricFamily("citywarden_unknown_fields", "Ignored fields", labels=["kind", "field"])
-        for (kind, name), count in self._vitals.decoding.unknown_fields.items():
+        for (kind, name), count in self._vitals.feed.unknown_fields.items():
             unknown.add_metric([kind, name], count)
         yield unknown
         backlog = GaugeMetricFamily("citywarden_log_backlog", "Messages a consumer has not passed", labels=["consumer"])

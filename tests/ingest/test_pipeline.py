@@ -1,7 +1,7 @@
 """The drain from the log to the store: nothing is passed before the store and the dead letters have it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,14 +9,14 @@ import pytest
 
 from citywarden.columns import Columns
 from citywarden.database import connect, migrate
-from citywarden.log.contract import Slice
 from citywarden.log.sqlite import SqliteLog
 from citywarden.model.errors import Unavailable
 from citywarden.model.message import DeadLetter, RawMessage, Reject
 from citywarden.store.contract import Refused, Written
 from ingest.deadletters import DeadLetters
 from ingest.decode import Decoder
-from ingest.pipeline import MEMO_WORTH, SLICE_WORTH, STORE_CONSUMER, Backoff, Decoding, StoreDrain, Writer
+from ingest.feed import Feed
+from ingest.pipeline import STORE_CONSUMER, Backoff, StoreDrain, Writer
 from ingest.registry import Registry
 from tests.builders import KINDS, NOON_MS, device
 from tests.store.twin import MemoryStore
@@ -46,20 +46,18 @@ def gas(number: int, payload: bytes | None = None) -> RawMessage:
 
 
 @asynccontextmanager
-async def draining(
-    folder: Path, store: Writer, consumers: int = 2
-) -> AsyncIterator[tuple[SqliteLog, StoreDrain, Registry]]:
+async def draining(folder: Path, store: Writer) -> AsyncIterator[tuple[SqliteLog, StoreDrain, Registry]]:
     engine = connect(f"sqlite:///{folder / 'db.sqlite'}")
     migrate(engine)
     registry = Registry(engine)
     registry.put([device("gas", "G1")])
     log = await SqliteLog.open(folder / "log.sqlite")
-    decoding = decoding_of(registry, consumers)
+    feed = Feed(log, Decoder(KINDS, registry.lookup), registry, lambda: NOON_MS)
 
     async def at_once(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    drain = StoreDrain(log, decoding, store, DeadLetters(engine, 1000), backoff=Backoff(at_once))
+    drain = StoreDrain(feed, store, DeadLetters(engine, 1000), backoff=Backoff(at_once))
     task = asyncio.create_task(drain.run())
     try:
         yield log, drain, registry
@@ -219,67 +217,3 @@ async def test_backoff_is_bounded_and_keeps_the_servers_wish(tries: int) -> None
     assert all(0.125 <= seconds <= 30 for seconds in waited)
     await backoff.wait(Unavailable("x", retry_after_s=77.0))
     assert waited[-1] == 77.0
-
-
-def decoding_of(registry: Registry, consumers: int = 2) -> Decoding:
-    return Decoding(Decoder(KINDS, registry.lookup), registry, lambda: NOON_MS, consumers)
-
-
-def slices(count: int, messages: int) -> Iterator[Slice]:
-    """One after the other, of so many messages each."""
-    for first in range(0, count * messages, messages):
-        yield Slice(0, first, tuple(gas(first + i) for i in range(messages)))
-
-
-@pytest.fixture
-def known(tmp_path: Path) -> Iterator[Registry]:
-    engine = connect(f"sqlite:///{tmp_path / 'db.sqlite'}")
-    migrate(engine)
-    registry = Registry(engine)
-    registry.put([device("gas", "G1")])
-    yield registry
-    engine.dispose()
-
-
-def test_what_every_consumer_has_passed_is_forgotten(known: Registry) -> None:
-    decoding = decoding_of(known)
-    most = 0
-    for n, part in enumerate(slices(2000, 2)):
-        first = decoding.decode(part)
-        assert decoding.decode(part) is first
-        decoding.passed("rules", {0: part.end})
-        most = max(most, decoding.remembered)
-        if n % 10 == 9:
-            decoding.passed("store", {0: part.end})
-            assert decoding.remembered == 0
-    assert most == 10
-
-
-def test_what_one_consumer_has_not_passed_is_remembered_for_it(known: Registry) -> None:
-    decoding = decoding_of(known)
-    parts = list(slices(50, 2))
-    decoded = [decoding.decode(part) for part in parts]
-    decoding.passed("rules", {0: 100})
-    assert [decoding.decode(part) for part in parts] == decoded
-    decoding.passed("store", {0: 60})
-    assert decoding.remembered == 20
-    assert decoding.decode(parts[-1]) is decoded[-1]
-
-
-def test_short_slices_count_for_what_they_take(known: Registry) -> None:
-    """A consumer that is away, or not there yet, does not make the memory grow, however small the slices are."""
-    decoding = decoding_of(known)
-    for part in slices(8000, 1):
-        decoding.decode(part)
-        decoding.passed("rules", {0: part.end})
-    assert decoding.remembered <= MEMO_WORTH // SLICE_WORTH
-
-
-async def test_the_drain_says_what_it_has_passed(tmp_path: Path) -> None:
-    store = MemoryStore(KINDS)
-    async with draining(tmp_path, store, consumers=1) as (log, drain, _):
-        for n in range(40):
-            await log.append([gas(n)])
-        await passed(log, 40)
-        assert drain.stored == 40
-        assert drain.decoding.remembered == 0

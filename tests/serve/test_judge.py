@@ -18,7 +18,7 @@ from citywarden.model.alert import AlertQuery
 from citywarden.model.message import RawMessage
 from citywarden.serve.judge import RULES_CONSUMER, Hooks, Judge, behind
 from ingest.decode import Decoder
-from ingest.pipeline import Decoding
+from ingest.feed import Feed
 from ingest.registry import Registry
 from rules import engine, rulefile, thresholds, work
 from rules.worksettings import WorkSettings
@@ -66,14 +66,14 @@ def fresh(_data: bytes | None) -> engine.State:
 def judge_of(log: SqliteLog, database: Engine, step: Step = engine.step) -> tuple[Judge, AsyncDesk]:
     registry = Registry(database)
     desk = AsyncDesk(Desk(database, Routes(())), lambda: NOON_MS)
-    decoding = Decoding(Decoder(KINDS, registry.lookup), registry, lambda: NOON_MS)
+    feed = Feed(log, Decoder(KINDS, registry.lookup), registry, lambda: NOON_MS)
     hooks = Hooks(lambda _reports: None, lambda state, _now: state, step)
-    return Judge(log, decoding, registry, desk, Live(KINDS), lambda: NOON_MS, hooks), desk
+    return Judge(feed, registry, desk, Live(KINDS), lambda: NOON_MS, hooks), desk
 
 
-async def read(judge: Judge, log: SqliteLog, limit: int = 2000) -> None:
+async def read(judge: Judge) -> None:
     """Judge what the log has beyond the position, without timers and without saving the memory."""
-    for part in await log.read(judge.progress.position, limit):
+    for part in await judge.read():
         await judge.judge([part])
 
 
@@ -86,12 +86,12 @@ async def test_an_alert_that_came_and_went_is_not_raised_again_after_a_crash(log
     await first.restore(fresh)
     await log.append([gas(1, 0, 150.0)])
     await log.append([gas(2, 0, 50.0)])
-    await read(first, log)
+    await read(first)
     assert await told(desk) == [("G0", "resolved")]
     await desk.close()
     second, desk = judge_of(log, engine_)
     await second.restore(fresh)
-    await read(second, log)
+    await read(second)
     assert await told(desk) == [("G0", "resolved")]
     await desk.close()
 
@@ -101,14 +101,14 @@ async def test_what_was_not_committed_is_judged_after_the_crash(log: SqliteLog, 
     first, desk = judge_of(log, engine_)
     await first.restore(fresh)
     await log.append([gas(1, 0, 150.0)])
-    await read(first, log)
+    await read(first)
     await desk.close()
     await log.append([gas(2, 1, 150.0)])
     await log.append([gas(3, 2, 150.0)])
     second, desk = judge_of(log, engine_)
     await second.restore(fresh)
     assert second.progress.position == {0: 1}
-    await read(second, log)
+    await read(second)
     assert await told(desk) == [("G0", "firing"), ("G1", "firing"), ("G2", "firing")]
     await desk.close()
 
@@ -117,18 +117,18 @@ async def test_the_memory_is_brought_up_to_the_commit(log: SqliteLog, engine_: E
     first, desk = judge_of(log, engine_)
     await first.restore(fresh)
     await log.append([gas(1, 1, 20.0)])
-    await read(first, log)
+    await read(first)
     await first.save()
     assert dict(await log.saved(RULES_CONSUMER)) == {0: 1}
     await log.append([gas(2, 0, 150.0)])
-    await read(first, log)
+    await read(first)
     await desk.close()
     second, desk = judge_of(log, engine_)
     state = await second.restore(fresh)
     assert second.progress.position == {0: 2}
     assert thresholds.standing(state.levels, "gas.co", device("gas", "G0").key) == "major"
     await log.append([gas(3, 0, 50.0)])
-    await read(second, log)
+    await read(second)
     assert await told(desk) == [("G0", "resolved")]
     await desk.close()
 
@@ -141,10 +141,10 @@ async def test_a_batch_that_breaks_the_rules_is_skipped_the_second_time(log: Sql
     await judge.restore(fresh)
     await log.append([gas(1, 0, 150.0)])
     with pytest.raises(ZeroDivisionError):
-        await read(judge, log)
+        await read(judge)
     assert judge.progress.position == {}
     await judge.restore(fresh)
-    await read(judge, log)
+    await read(judge)
     assert judge.progress.skipped == 1
     assert judge.progress.position == {0: 1}
     await desk.close()
@@ -174,15 +174,15 @@ async def test_while_behind_it_judges_together_what_came_within_a_minute(log: Sq
 async def test_what_was_judged_and_stored_is_not_remembered(log: SqliteLog, engine_: Engine) -> None:
     registry = Registry(engine_)
     desk = AsyncDesk(Desk(engine_, Routes(())), lambda: NOON_MS)
-    decoding = Decoding(Decoder(KINDS, registry.lookup), registry, lambda: NOON_MS)
+    feed = Feed(log, Decoder(KINDS, registry.lookup), registry, lambda: NOON_MS)
     hooks = Hooks(lambda _reports: None, lambda state, _now: state)
-    judge = Judge(log, decoding, registry, desk, Live(KINDS), lambda: NOON_MS, hooks)
+    judge = Judge(feed, registry, desk, Live(KINDS), lambda: NOON_MS, hooks)
     await judge.restore(fresh)
-    decoding.passed("store", {0: 100})
+    feed.passed("store", {0: 100})
     for n in range(30):
         await log.append([gas(n, 0, 50.0)])
-        await read(judge, log)
-        assert decoding.remembered == 0
+        await read(judge)
+        assert feed.remembered == 0
     assert judge.progress.messages == 30
     await desk.close()
 
