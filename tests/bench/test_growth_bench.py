@@ -1,11 +1,12 @@
 """The parts of the growth benchmark that decide what its figures mean."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.growth import Grown, Poured, heard, row, sizes, summary
+from bench.growth import Grown, Poured, heard, middle, row, sizes, summary
 from bench.parts.broker import FastPublisher, Gate, make_session
 from bench.parts.process import BenchError
 from bench.parts.traffic import Spoken
@@ -27,6 +28,12 @@ def test_growth_is_the_largest_by_the_smallest_and_losses_add_up() -> None:
         "devices": 1000, "vehicles": 55, "tasks": 500, "start_s": 3.1, "late_s": 60.0, "idle_mb": 200.0,
         "peak_mb": 250.1, "waiting_ms": 17.0, "first_us": 50.0, "later_us": 20.0, "lost": 0,
     }  # fmt: skip
+
+
+def test_of_several_rounds_the_one_in_the_middle_counts_and_every_loss() -> None:
+    rounds = [grown(1000, 30.0, lost=1), replace(grown(1000, 10.0, lost=2), peak_mb=300.0), grown(1000, 12.0)]
+    found = middle(rounds)
+    assert (found.later.us, found.later.lost, found.peak_mb) == (12.0, 3, 300.0)
 
 
 def test_a_row_names_the_load() -> None:
