@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -21,24 +22,34 @@ PARTITION = 0
 POLL_S = 0.2
 """How often `wait` looks for what another process has appended."""
 
-UNREAD = 20_000
-LET_S = 0.5
-"""While more than UNREAD messages that nobody has read are in memory, `append` lets their readers go first, for at most
-so long: reading them from the file later costs more. Once some have left the memory unread nobody waits any more.
-"""
-
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Courtesy:
+    """How `append` lets readers go first while more than `unread` messages that nobody has read are in memory, because
+    reading them from the file later costs more: for at most `let_s` each time, and `hold_s` in a row. What comes in
+    greater number than can be read for longer than that waits in the log, where it is seen how much it is.
+    """
+
+    unread: int = 20_000
+    let_s: float = 0.5
+    hold_s: float = 20.0
+
+
+COURTEOUS = Courtesy()
 
 
 class SqliteLog:
     """`citywarden.log.contract.Log` over one file. Make it with `open`, end it with `close`."""
 
     def __init__(
-        self, threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor], files: tuple[LogFile, LogFile], let_s: float
+        self, threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor], files: tuple[LogFile, LogFile], courtesy: Courtesy
     ) -> None:
         self._writing, self._reading = threads
         self._writer, self._reader = files
-        self._let_s = let_s
+        self._courtesy = courtesy
+        self._held_s: float | None = None
         self._end = self._read_to = 0
         self._tail = Tail()
         self.id = ""
@@ -48,9 +59,8 @@ class SqliteLog:
         self._looked_s = -POLL_S
 
     @classmethod
-    async def open(cls, path: Path | str, max_bytes: int | None = None, let_s: float = LET_S) -> Self:
-        """Open or make the file. `max_bytes`: it never grows beyond this; append raises Unavailable instead. `let_s`:
-        how long an append lets readers go first.
+    async def open(cls, path: Path | str, max_bytes: int | None = None, courtesy: Courtesy = COURTEOUS) -> Self:
+        """Open or make the file. `max_bytes`: it never grows beyond this; append raises Unavailable instead.
 
         Raises DamagedLog for a file that is no log or is damaged, Unavailable when it cannot be opened.
         """
@@ -63,7 +73,7 @@ class SqliteLog:
             for thread in threads:
                 thread.shutdown(wait=False)
             raise
-        log = cls(threads, (writer, reader), let_s)
+        log = cls(threads, (writer, reader), courtesy)
         log._end = await log._read(reader.end)
         log.id = await log._read(lambda: reader.id)
         return log
@@ -86,12 +96,23 @@ class SqliteLog:
         await self._let_read()
 
     async def _let_read(self) -> None:
-        """See LET_S."""
+        """Let readers go first, see `Courtesy`."""
+        courtesy, now_s = self._courtesy, asyncio.get_running_loop().time()
+        if not self._crowded():
+            self._held_s = None
+            return
+        if self._held_s is None:
+            self._held_s = now_s
+        if now_s - self._held_s >= courtesy.hold_s:
+            return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._let_s):
-                while self._end - self._read_to > UNREAD and self._tail.holds(self._read_to):
+            async with asyncio.timeout(courtesy.let_s):
+                while self._crowded() and self._tail.holds(self._read_to):
                     self._was_read.clear()
                     await self._was_read.wait()
+
+    def _crowded(self) -> bool:
+        return self._end - self._read_to > self._courtesy.unread
 
     def _tell(self, end: int) -> None:
         if end > self._end:

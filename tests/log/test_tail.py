@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from citywarden.log.contract import Slice
-from citywarden.log.sqlite import UNREAD, SqliteLog
+from citywarden.log.sqlite import Courtesy, SqliteLog
 from citywarden.log.tail import Tail
 from citywarden.model.message import RawMessage
+
+UNREAD = 1000
 
 
 def part(first: int, count: int, size: int = 10) -> Slice:
@@ -103,7 +105,7 @@ async def test_what_was_trimmed_is_not_in_memory_either(tmp_path: Path) -> None:
 
 
 async def test_who_appends_faster_than_anybody_reads_lets_them_go_first(tmp_path: Path) -> None:
-    log = await SqliteLog.open(tmp_path / "log", let_s=60)
+    log = await SqliteLog.open(tmp_path / "log", courtesy=Courtesy(UNREAD, let_s=60))
     many = part(0, UNREAD).messages
     await log.append(many)
     appending = asyncio.create_task(log.append(many))
@@ -116,13 +118,21 @@ async def test_who_appends_faster_than_anybody_reads_lets_them_go_first(tmp_path
     await log.close()
 
 
+async def test_nobody_is_held_up_for_ever_by_readers_who_are_too_slow(tmp_path: Path) -> None:
+    log = await SqliteLog.open(tmp_path / "log", courtesy=Courtesy(UNREAD, let_s=60, hold_s=0))
+    async with asyncio.timeout(30):
+        for _ in range(2):
+            await log.append(part(0, UNREAD).messages)
+    await log.close()
+
+
 async def test_readers_that_do_not_come_hold_nobody_up(tmp_path: Path) -> None:
-    log = await SqliteLog.open(tmp_path / "log", let_s=0.01)
+    log = await SqliteLog.open(tmp_path / "log", courtesy=Courtesy(UNREAD, let_s=0.01))
     for _ in range(4):
         await log.append(part(0, UNREAD).messages)
     assert dict(await log.end()) == {0: 4 * UNREAD}
     await log.close()
-    behind = await SqliteLog.open(tmp_path / "log", let_s=60)
+    behind = await SqliteLog.open(tmp_path / "log", courtesy=Courtesy(UNREAD, let_s=60))
     async with asyncio.timeout(30):
         for _ in range(3):
             await behind.append(part(0, UNREAD).messages)
