@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -124,8 +124,9 @@ class StoreDrain:
             written = await self._until_done(attempt)
             self.stored += written.new
             self.known += written.known
-            for refused in written.refused:
-                await self._bury(await self._trace(parts, refused))
+            if written.refused:
+                raw = [await self._feed.raw(part) for part in parts]
+                await self._bury([letter for one in written.refused for letter in self._trace(raw, one)])
 
     def _attempts(self, decoded: Sequence[Decoded]) -> list[Callable[[], Awaitable[Written]]]:
         """What to call, again and again until it is done: one write where the store takes all kinds, else one each."""
@@ -141,19 +142,18 @@ class StoreDrain:
         if added:
             self.dead.update(str(letter.reason) for letter in letters)
 
-    async def _trace(self, parts: Sequence[Decoded], refused: Refused) -> list[DeadLetter]:
+    def _trace(self, parts: Sequence[Slice], refused: Refused) -> Iterator[DeadLetter]:
         """The message that a refused reading came in, as a dead letter with the store's words."""
-        reading, found = refused.reading, []
+        reading = refused.reading
         prefix = f"city/{reading.device.tenant}/{reading.device.kind}/{reading.device.id}/"
-        for part in [await self._feed.raw(part) for part in parts]:
+        for part in parts:
             for i, message in enumerate(part.messages):
                 if not message.topic.startswith(prefix):
                     continue
                 alone = self._feed.decode(Slice(part.partition, part.first + i, (message,)))
                 if any(reading.ts_ms in batch.ts_ms for batch in alone.columns):
                     where = (part.partition, part.first + i, -1, message.topic, message.payload, message.received_ms)
-                    found.append(DeadLetter(*where, Reject.REJECTED_BY_STORE, refused.words))
-        return found
+                    yield DeadLetter(*where, Reject.REJECTED_BY_STORE, refused.words)
 
     async def _until_done(self, attempt: Callable[[], Awaitable[T]]) -> T:
         while True:
