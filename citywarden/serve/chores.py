@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 
 from citywarden.model.errors import Unavailable
@@ -10,7 +11,7 @@ from citywarden.serve.backup.taking import Parts, take
 from citywarden.serve.frame import Frame
 from citywarden.serve.ground import Ground
 from citywarden.serve.inventory import PART, Inventory
-from citywarden.serve.judge import RULES_CONSUMER
+from citywarden.serve.judge import RULES_CONSUMER, Judge
 from citywarden.serve.tables import database_file
 from citywarden.serve.vitals import Vitals
 from citywarden.store.contract import Copied
@@ -32,6 +33,7 @@ class Chores:
     frame: Frame
     ground: Ground
     vitals: Vitals
+    judge: Judge
     trimming: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def run(self) -> None:
@@ -48,7 +50,10 @@ class Chores:
                 exporter.offer([point])
             await exporter.flush()
             now_s = asyncio.get_running_loop().time()
-            if now_s - trimmed_s >= TRIM_EVERY_S or vitals.mqtt.state is State.STALLED:
+            pressed = vitals.mqtt.state is State.STALLED or vitals.stalls.length_s(time.monotonic()) > 0
+            if pressed:
+                self.judge.hurry()
+            if pressed or now_s - trimmed_s >= TRIM_EVERY_S:
                 trimmed_s = now_s
                 await self._trim()
             await asyncio.sleep(CHORES_S)

@@ -266,6 +266,10 @@ class Judge:
             elif not engine.has_rule(self.state, alert.rule):
                 await self._desk.resolve(alert.id, SERVER, "the rule is gone")
 
+    def hurry(self) -> None:
+        """The log has no room: what it keeps for the rules' memory is to become less soon."""
+        self._memory.hurry()
+
     async def save(self) -> None:
         """Save the memory with its position."""
         await self._memory.save(self.state, self.progress.position)

@@ -15,6 +15,7 @@ from citywarden.model.errors import Unavailable
 from rules import engine
 
 SNAPSHOT_EVERY_MS = 15_000
+HURRIED_EVERY_MS = 500
 SNAPSHOT_SHARE = 100
 """A large memory is saved less often: taking and packing it uses at most a hundredth of a processor's time."""
 
@@ -38,7 +39,7 @@ class Remembering:
         self._log = log
         self._shelf = shelf
         self._clock_ms = clock_ms
-        self._due_ms = 0
+        self._due_ms = self._soonest_ms = 0
         self._stale = False
         self._failing = False
         self._under_way: asyncio.Task[None] | None = None
@@ -51,6 +52,10 @@ class Remembering:
     def change(self) -> None:
         """There is something new to remember."""
         self._stale = True
+
+    def hurry(self) -> None:
+        """The log has no room, and keeps what comes after the last snapshot: the next is due as soon as it may be."""
+        self._due_ms = min(self._due_ms, self._soonest_ms)
 
     def save_when_due(self, state: engine.State, position: Position) -> None:
         """Begin a snapshot when it is time and none is under way. Raises what the last one failed with, unless the
@@ -79,7 +84,9 @@ class Remembering:
 
     async def _save(self, captured: engine.Captured, position: Position, began_ms: int, taken_s: float) -> None:
         data, packed_s = await asyncio.to_thread(_packed, captured)
-        self._due_ms = began_ms + max(SNAPSHOT_EVERY_MS, round(SNAPSHOT_SHARE * (taken_s + packed_s) * 1000))
+        share_ms = round(SNAPSHOT_SHARE * (taken_s + packed_s) * 1000)
+        self._due_ms = began_ms + max(SNAPSHOT_EVERY_MS, share_ms)
+        self._soonest_ms = began_ms + max(HURRIED_EVERY_MS, share_ms)
         try:
             await self._shelf.save_snapshot(self._name, position, data)
             await self._log.save(self._consumer, position)

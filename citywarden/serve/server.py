@@ -114,7 +114,7 @@ async def _start(frame: Frame) -> Running:
     frame.watch("selfcare", care.run)
     frame.watch("store", drain.run)
     frame.watch("rules", judging.run)
-    _watch_beside(frame, ground, vitals)
+    _watch_beside(frame, ground, Chores(frame, ground, vitals, judge))
     keeper = RecordKeeper(reception.desk, settings.access.audit_days, ground.exporter.offer, clock_ms)
     frame.watch("audit", keeper.run)
     sources = Sources(
@@ -142,9 +142,9 @@ async def _start(frame: Frame) -> Running:
     )  # fmt: skip
 
 
-def _watch_beside(frame: Frame, ground: Ground, vitals: Vitals) -> None:
+def _watch_beside(frame: Frame, ground: Ground, chores: Chores) -> None:
     """What runs beside the way of the messages."""
-    settings, desk, chores = frame.settings, ground.alerts.desk, Chores(frame, ground, vitals)
+    settings, desk = frame.settings, ground.alerts.desk
     frame.watch("alerts", lambda: attend(desk, settings.alerts.keep_days * DAY_MS, frame.clock_ms))
     frame.watch("backup", chores.take_backups)
     frame.watch("chores", chores.run)

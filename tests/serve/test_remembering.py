@@ -110,6 +110,22 @@ async def test_what_comes_while_one_is_under_way_is_saved_when_the_next_is_due(l
     assert [dict(position) for position, _ in shelf.kept] == [{0: 1}, {0: 3}]
 
 
+async def test_a_log_without_room_does_not_wait_for_the_next_snapshot_so_long(log: SqliteLog) -> None:
+    """It keeps what comes after the last one, and takes nothing in meanwhile."""
+    shelf, clock = Slow(), Clock()
+    shelf.free.set()
+    memory = Remembering("rules", log, shelf, clock)
+    state = beginning()
+    for position, hurried in ((1, False), (2, False), (3, True), (4, True)):
+        if hurried:
+            memory.hurry()
+        memory.change()
+        memory.save_when_due(state, {0: position})
+        await memory.load()
+        clock.ms += 0 if position == 3 else SNAPSHOT_EVERY_MS // 3
+    assert [dict(position) for position, _ in shelf.kept] == [{0: 1}, {0: 3}]
+
+
 async def test_the_last_one_waits_for_the_one_under_way(log: SqliteLog) -> None:
     shelf = Slow()
     memory = Remembering("rules", log, shelf, Clock())
