@@ -71,7 +71,7 @@ class Feed:
             await asyncio.sleep(0)
             return found
         for part in await self.log.read(position, limit):
-            if found and not _within(found[0], part.messages[-1].received_ms, span_ms):
+            if found and not within(found[0], part.messages[-1].received_ms, span_ms):
                 break
             found.append(self._take(consumer, part))
             count += len(part.messages)
@@ -87,7 +87,7 @@ class Feed:
             at = start
             while limit > 0 and (kept := self._kept.get((partition, at))) is not None:
                 one = kept[0]
-                if found and not _within(found[0], one.newest_ms, span_ms):
+                if found and not within(found[0], one.newest_ms, span_ms):
                     return found
                 found.append(one)
                 at = one.end
@@ -149,7 +149,8 @@ class Feed:
         return len(self._kept)
 
 
-def _within(first: Decoded, newest_ms: int, span_ms: int | None) -> bool:
+def within(first: Decoded, newest_ms: int, span_ms: int | None) -> bool:
+    """Whether what came last came at most `span_ms` after the first message of `first`; None: any time."""
     return span_ms is None or newest_ms <= first.oldest_ms + span_ms
 
 

@@ -23,7 +23,7 @@ from citywarden.model.errors import Unavailable
 from citywarden.model.work import TaskReport
 from citywarden.serve.remembering import Remembering
 from ingest.decode import Decoded
-from ingest.feed import Feed, by_kind, position_of
+from ingest.feed import Feed, by_kind, position_of, within
 from ingest.registry import Registry
 from rules import engine
 
@@ -84,7 +84,7 @@ class Judge:
 
     def __init__(
         self, feed: Feed, registry: Registry, desk: AsyncDesk, live: Live, clock_ms: Callable[[], int], hooks: Hooks
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._feed = feed
         self._log = feed.log
         self._registry = registry
@@ -204,7 +204,7 @@ class Judge:
         """What comes after `position`, as far as it has been judged before, and at most that of a minute."""
         found: list[Decoded] = []
         for part in _before(await self._log.read(position, READ_LIMIT), committed):
-            if found and part.messages[-1].received_ms > found[0].oldest_ms + READ_SPAN_MS:
+            if found and not within(found[0], part.messages[-1].received_ms, READ_SPAN_MS):
                 break
             found.append(self._feed.decode(part))
             await asyncio.sleep(0)
